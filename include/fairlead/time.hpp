@@ -1,0 +1,17 @@
+#ifndef FAIRLEAD_TIME_HPP
+#define FAIRLEAD_TIME_HPP
+
+#include <fairlead/config.hpp>
+
+#include <chrono>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+
+/// The clock that every deadline is measured on. Layers below net never read it: they are given a `time_point`.
+using clock = std::chrono::steady_clock;
+using time_point = clock::time_point;
+using duration = clock::duration;
+
+}  // namespace fairlead
+
+#endif

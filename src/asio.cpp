@@ -1,0 +1,2 @@
+// Asio's own sources, once: FAIRLEAD_ASIO=compiled.
+#include <asio/impl/src.hpp>

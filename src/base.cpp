@@ -1,0 +1,2 @@
+#include <fairlead/impl/errc.ipp>
+#include <fairlead/impl/shared_bytes.ipp>
