@@ -1,0 +1,2 @@
+#include <fairlead/wire/impl/mask.ipp>
+#include <fairlead/wire/impl/utf8.ipp>
