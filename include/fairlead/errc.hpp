@@ -14,19 +14,19 @@ enum class errc {
   ok = 0,
 
   // The peer broke RFC 6455 after the handshake.
-  reserved_opcode = 1,           ///< Opcode 3-7 or 11-15 (section 5.2).
-  reserved_bits = 2,             ///< RSV bit without an extension that defines it (section 5.2).
-  fragmented_control = 3,        ///< Control frame without FIN (section 5.5).
-  oversized_control = 4,         ///< Control frame of more than 125 bytes (section 5.5).
-  length_not_minimal = 5,        ///< Payload length not in its shortest form (section 5.2).
-  length_out_of_range = 6,       ///< 64 bit length with the top bit set (section 5.2).
-  mask_missing = 7,              ///< A client's frame without a mask (section 5.1).
-  mask_unexpected = 8,           ///< A server's frame with a mask (section 5.1).
-  unexpected_continuation = 9,   ///< Continuation without a message to continue (section 5.4).
-  message_interleaved = 10,      ///< A new data frame inside a fragmented message (section 5.4).
-  bad_utf8 = 11,                 ///< Text or close reason that is not UTF-8 (section 8.1).
-  bad_close_payload = 12,        ///< Close frame with one byte of payload (section 5.5.1).
-  bad_close_code = 13,           ///< Close code that must not be on the wire (section 7.4).
+  reserved_opcode = 1,          ///< Opcode 3-7 or 11-15 (section 5.2).
+  reserved_bits = 2,            ///< RSV bit without an extension that defines it (section 5.2).
+  fragmented_control = 3,       ///< Control frame without FIN (section 5.5).
+  oversized_control = 4,        ///< Control frame of more than 125 bytes (section 5.5).
+  length_not_minimal = 5,       ///< Payload length not in its shortest form (section 5.2).
+  length_out_of_range = 6,      ///< 64 bit length with the top bit set (section 5.2).
+  mask_missing = 7,             ///< A client's frame without a mask (section 5.1).
+  mask_unexpected = 8,          ///< A server's frame with a mask (section 5.1).
+  unexpected_continuation = 9,  ///< Continuation without a message to continue (section 5.4).
+  message_interleaved = 10,     ///< A new data frame inside a fragmented message (section 5.4).
+  bad_utf8 = 11,                ///< Text or close reason that is not UTF-8 (section 8.1).
+  bad_close_payload = 12,       ///< Close frame with one byte of payload (section 5.5.1).
+  bad_close_code = 13,          ///< Close code that must not be on the wire (section 7.4).
 
   // The peer passed one of our limits.
   message_too_big = 20,
@@ -35,29 +35,29 @@ enum class errc {
 
   // The handshake failed.
   bad_request_line = 40,
-  bad_field = 41,                ///< A header field that RFC 9112 does not allow.
+  bad_field = 41,  ///< A header field that RFC 9112 does not allow.
   head_too_large = 42,
   method_not_allowed = 43,
   http_version_not_supported = 44,
   bad_host = 45,
   body_not_allowed = 46,
-  upgrade_missing = 47,          ///< No `Upgrade: websocket` with `Connection: Upgrade`.
-  bad_websocket_version = 48,    ///< Sec-WebSocket-Version other than one 13.
-  bad_websocket_key = 49,        ///< Not exactly one Sec-WebSocket-Key of 16 bytes in base64.
-  bad_subprotocol = 50,          ///< Sec-WebSocket-Protocol that is not a list of tokens.
+  upgrade_missing = 47,        ///< No `Upgrade: websocket` with `Connection: Upgrade`.
+  bad_websocket_version = 48,  ///< Sec-WebSocket-Version other than one 13.
+  bad_websocket_key = 49,      ///< Not exactly one Sec-WebSocket-Key of 16 bytes in base64.
+  bad_subprotocol = 50,        ///< Sec-WebSocket-Protocol that is not a list of tokens.
   bad_status_line = 51,
-  upgrade_refused = 52,          ///< The server answered with a status other than 101.
-  bad_accept_key = 53,           ///< Sec-WebSocket-Accept does not answer the key (section 4.1).
+  upgrade_refused = 52,  ///< The server answered with a status other than 101.
+  bad_accept_key = 53,   ///< Sec-WebSocket-Accept does not answer the key (section 4.1).
   handshake_timeout = 54,
 
   // The session.
-  closed = 60,                   ///< The session is closing or gone; nothing more can be sent or received.
-  busy = 61,                     ///< Such an operation is already under way, or on_message receives instead.
-  wrong_thread = 62,             ///< The io_context of an epoll set ran on a second thread.
-  connection_lost = 63,          ///< The peer went away without a close frame.
-  close_timeout = 64,            ///< The peer did not finish the close handshake in time.
-  queue_full = 65,               ///< The outgoing queue reached its hard limit.
-  bad_argument = 66,             ///< The caller passed what must not go on the wire.
+  closed = 60,           ///< The session is closing or gone; nothing more can be sent or received.
+  busy = 61,             ///< Such an operation is already under way, or on_message receives instead.
+  wrong_thread = 62,     ///< The io_context of an epoll set ran on a second thread.
+  connection_lost = 63,  ///< The peer went away without a close frame.
+  close_timeout = 64,    ///< The peer did not finish the close handshake in time.
+  queue_full = 65,       ///< The outgoing queue reached its hard limit.
+  bad_argument = 66,     ///< The caller passed what must not go on the wire.
 };
 
 /// Conditions for the questions that users ask of an error: `if (ec == errc_condition::protocol_violation)`.
@@ -73,7 +73,7 @@ FAIRLEAD_DECL const std::error_category& errc_condition_category() noexcept;
 FAIRLEAD_DECL std::error_code make_error_code(errc e) noexcept;
 FAIRLEAD_DECL std::error_condition make_error_condition(errc_condition c) noexcept;
 
-}  // namespace fairlead
+}  // namespace fairlead::inline FAIRLEAD_ABI
 
 template <>
 struct std::is_error_code_enum<fairlead::errc> : std::true_type {};

@@ -25,8 +25,9 @@ struct alignas(16) byte_block {
 
 }  // namespace detail
 
-/// A reference to immutable bytes that live as long as any reference does. Copying costs one atomic increment.
-/// One object may be read from several threads; different objects are independent even when they share bytes.
+/// A reference to immutable bytes that live as long as any reference does. Copying costs one atomic
+/// increment. One object may be read from several threads; different objects are independent even when they
+/// share bytes.
 class shared_bytes {
  public:
   shared_bytes() noexcept = default;
@@ -120,7 +121,7 @@ class growing_bytes {
   std::size_t capacity_ = 0;
 };
 
-}  // namespace fairlead
+}  // namespace fairlead::inline FAIRLEAD_ABI
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
 #include <fairlead/impl/shared_bytes.ipp>

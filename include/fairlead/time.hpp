@@ -7,11 +7,12 @@
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
-/// The clock that every deadline is measured on. Layers below net never read it: they are given a `time_point`.
+/// The clock that every deadline is measured on. Layers below net never read it: they are given a
+/// `time_point`.
 using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = clock::duration;
 
-}  // namespace fairlead
+}  // namespace fairlead::inline FAIRLEAD_ABI
 
 #endif

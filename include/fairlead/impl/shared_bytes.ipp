@@ -62,6 +62,6 @@ FAIRLEAD_DECL shared_bytes growing_bytes::freeze() noexcept {
   return frozen;
 }
 
-}  // namespace fairlead
+}  // namespace fairlead::inline FAIRLEAD_ABI
 
 #endif
