@@ -1,0 +1,11 @@
+#include <fairlead/handshake/impl/accept_key.ipp>
+#include <fairlead/handshake/impl/host.ipp>
+#include <fairlead/handshake/impl/http_field.ipp>
+#include <fairlead/handshake/impl/http_status.ipp>
+#include <fairlead/handshake/impl/percent_encoding.ipp>
+#include <fairlead/handshake/impl/request.ipp>
+#include <fairlead/handshake/impl/request_head.ipp>
+#include <fairlead/handshake/impl/request_parser.ipp>
+#include <fairlead/handshake/impl/response.ipp>
+#include <fairlead/handshake/impl/subprotocol.ipp>
+#include <fairlead/handshake/impl/upgrade.ipp>

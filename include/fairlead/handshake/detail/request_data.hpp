@@ -1,0 +1,39 @@
+#ifndef FAIRLEAD_HANDSHAKE_DETAIL_REQUEST_DATA_HPP
+#define FAIRLEAD_HANDSHAKE_DETAIL_REQUEST_DATA_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/handshake/http_field.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+
+/// What a route's pattern matched: `/rooms/{room}` against `/rooms/7` gives `room` = `7`.
+struct path_param {
+  std::string name;
+  std::string value;
+
+  friend bool operator==(const path_param&, const path_param&) = default;
+};
+
+namespace detail {
+
+/// The one allocation behind a request: the parser fills it, the request reads it, and it never moves, so the
+/// views hold for as long as it lives.
+struct request_data {
+  std::string head;  ///< Request line, fields and empty line, as the peer sent them.
+  std::string_view method;
+  std::string_view target;
+  std::string_view query_string;
+  std::string_view host;
+  std::string path;
+  std::vector<http_field> fields;
+  std::vector<path_param> params;
+};
+
+}  // namespace detail
+}  // namespace fairlead::inline FAIRLEAD_ABI
+
+#endif

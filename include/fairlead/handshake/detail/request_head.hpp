@@ -1,0 +1,28 @@
+#ifndef FAIRLEAD_HANDSHAKE_DETAIL_REQUEST_HEAD_HPP
+#define FAIRLEAD_HANDSHAKE_DETAIL_REQUEST_HEAD_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/errc.hpp>
+#include <fairlead/handshake/detail/request_data.hpp>
+
+#include <cstddef>
+#include <string_view>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+/// Checks a request line without its CRLF (RFC 9112 section 3): method, one space, a target in origin form,
+/// one space, `HTTP/1.1`. The line holds no control byte but tabs.
+FAIRLEAD_DECL errc check_request_line(std::string_view line) noexcept;
+
+/// Fills the views of `data` from `data.head`: a whole head with its empty line, whose request line passed
+/// check_request_line() and whose lines hold no control byte but tabs. Checks the fields one by one, and what
+/// they say together about the host and the body.
+FAIRLEAD_DECL errc read_head(request_data& data, std::size_t field_count);
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/handshake/impl/request_head.ipp>
+#endif
+
+#endif

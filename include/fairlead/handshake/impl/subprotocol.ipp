@@ -1,0 +1,43 @@
+#ifndef FAIRLEAD_HANDSHAKE_IMPL_SUBPROTOCOL_IPP
+#define FAIRLEAD_HANDSHAKE_IMPL_SUBPROTOCOL_IPP
+
+#include <fairlead/handshake/subprotocol.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+namespace detail {
+
+/// Sorted rather than compared in pairs: the peer decides how many there are.
+inline bool all_differ(std::vector<std::string_view> names) {
+  std::sort(names.begin(), names.end());
+  return std::adjacent_find(names.begin(), names.end()) == names.end();
+}
+
+}  // namespace detail
+
+FAIRLEAD_DECL subprotocol_offer parse_subprotocols(std::span<const http_field> fields) {
+  std::vector<std::string_view> names;
+  for (const http_field& field : fields) {
+    if (!equals_ignoring_case(field.name, "Sec-WebSocket-Protocol")) continue;
+    for (const std::string_view name : field_elements(field.value)) {
+      if (!is_token(name)) return {errc::bad_subprotocol, {}};
+      names.push_back(name);
+    }
+  }
+  if (!detail::all_differ(names)) return {errc::bad_subprotocol, {}};
+  return {errc::ok, std::move(names)};
+}
+
+FAIRLEAD_DECL std::optional<std::string_view> choose_subprotocol(
+    std::span<const std::string_view> offered, std::span<const std::string> supported) noexcept {
+  for (const std::string& name : supported) {
+    if (std::find(offered.begin(), offered.end(), name) != offered.end()) return name;
+  }
+  return std::nullopt;
+}
+
+}  // namespace fairlead::inline FAIRLEAD_ABI
+
+#endif
