@@ -10,84 +10,45 @@ namespace detail {
 
 constexpr const char* message_of(errc e) noexcept {
   switch (e) {
-    case errc::ok:
-      return "success";
-    case errc::reserved_opcode:
-      return "the peer sent a frame with a reserved opcode";
-    case errc::reserved_bits:
-      return "the peer set a reserved bit without an extension that defines it";
-    case errc::fragmented_control:
-      return "the peer fragmented a control frame";
-    case errc::oversized_control:
-      return "the peer sent a control frame of more than 125 bytes";
-    case errc::length_not_minimal:
-      return "the peer did not send a payload length in its shortest form";
-    case errc::length_out_of_range:
-      return "the peer sent a payload length of 2^63 or more";
-    case errc::mask_missing:
-      return "the client sent a frame without a mask";
-    case errc::mask_unexpected:
-      return "the server sent a frame with a mask";
-    case errc::unexpected_continuation:
-      return "the peer continued a message that was not begun";
-    case errc::message_interleaved:
-      return "the peer began a message inside another";
-    case errc::bad_utf8:
-      return "the peer sent text that is not UTF-8";
-    case errc::bad_close_payload:
-      return "the peer sent a close frame with half a close code";
-    case errc::bad_close_code:
-      return "the peer sent a close code that must not be sent";
-    case errc::message_too_big:
-      return "the message is larger than the limit";
-    case errc::too_many_fragments:
-      return "the message has more frames than the limit";
-    case errc::too_many_control_frames:
-      return "the peer sent more control frames a second than the limit";
-    case errc::bad_request_line:
-      return "the request line is malformed";
-    case errc::bad_field:
-      return "a header field is malformed";
-    case errc::head_too_large:
-      return "the HTTP head is larger than the limit";
-    case errc::method_not_allowed:
-      return "the method is not allowed here";
-    case errc::http_version_not_supported:
-      return "the HTTP version is not 1.1";
-    case errc::bad_host:
-      return "the request does not have exactly one valid Host";
-    case errc::body_not_allowed:
-      return "the request announces a body";
-    case errc::upgrade_missing:
-      return "the request does not ask for an upgrade to websocket";
-    case errc::bad_websocket_version:
-      return "the WebSocket version is not 13";
-    case errc::bad_websocket_key:
-      return "the request does not have exactly one valid Sec-WebSocket-Key";
-    case errc::bad_subprotocol:
-      return "Sec-WebSocket-Protocol is malformed";
-    case errc::bad_status_line:
-      return "the status line is malformed";
-    case errc::upgrade_refused:
-      return "the server refused the upgrade";
-    case errc::bad_accept_key:
-      return "Sec-WebSocket-Accept does not answer the key";
-    case errc::handshake_timeout:
-      return "the handshake took too long";
-    case errc::closed:
-      return "the session is closed";
-    case errc::busy:
-      return "an operation of this kind is already under way";
-    case errc::wrong_thread:
-      return "the io_context of an epoll set ran on a second thread";
-    case errc::connection_lost:
-      return "the peer went away without a close frame";
-    case errc::close_timeout:
-      return "the peer did not finish the close handshake in time";
-    case errc::queue_full:
-      return "the outgoing queue is full";
-    case errc::bad_argument:
-      return "the argument must not be sent";
+    case errc::ok: return "success";
+    case errc::reserved_opcode: return "the peer sent a frame with a reserved opcode";
+    case errc::reserved_bits: return "the peer set a reserved bit without an extension that defines it";
+    case errc::fragmented_control: return "the peer fragmented a control frame";
+    case errc::oversized_control: return "the peer sent a control frame of more than 125 bytes";
+    case errc::length_not_minimal: return "the peer did not send a payload length in its shortest form";
+    case errc::length_out_of_range: return "the peer sent a payload length of 2^63 or more";
+    case errc::mask_missing: return "the client sent a frame without a mask";
+    case errc::mask_unexpected: return "the server sent a frame with a mask";
+    case errc::unexpected_continuation: return "the peer continued a message that was not begun";
+    case errc::message_interleaved: return "the peer began a message inside another";
+    case errc::bad_utf8: return "the peer sent text that is not UTF-8";
+    case errc::bad_close_payload: return "the peer sent a close frame with half a close code";
+    case errc::bad_close_code: return "the peer sent a close code that must not be sent";
+    case errc::message_too_big: return "the message is larger than the limit";
+    case errc::too_many_fragments: return "the message has more frames than the limit";
+    case errc::too_many_control_frames: return "the peer sent more control frames a second than the limit";
+    case errc::bad_request_line: return "the request line is malformed";
+    case errc::bad_field: return "a header field is malformed";
+    case errc::head_too_large: return "the HTTP head is larger than the limit";
+    case errc::method_not_allowed: return "the method is not allowed here";
+    case errc::http_version_not_supported: return "the HTTP version is not 1.1";
+    case errc::bad_host: return "the request does not have exactly one valid Host";
+    case errc::body_not_allowed: return "the request announces a body";
+    case errc::upgrade_missing: return "the request does not ask for an upgrade to websocket";
+    case errc::bad_websocket_version: return "the WebSocket version is not 13";
+    case errc::bad_websocket_key: return "the request does not have exactly one valid Sec-WebSocket-Key";
+    case errc::bad_subprotocol: return "Sec-WebSocket-Protocol is malformed";
+    case errc::bad_status_line: return "the status line is malformed";
+    case errc::upgrade_refused: return "the server refused the upgrade";
+    case errc::bad_accept_key: return "Sec-WebSocket-Accept does not answer the key";
+    case errc::handshake_timeout: return "the handshake took too long";
+    case errc::closed: return "the session is closed";
+    case errc::busy: return "an operation of this kind is already under way";
+    case errc::wrong_thread: return "the io_context of an epoll set ran on a second thread";
+    case errc::connection_lost: return "the peer went away without a close frame";
+    case errc::close_timeout: return "the peer did not finish the close handshake in time";
+    case errc::queue_full: return "the outgoing queue is full";
+    case errc::bad_argument: return "the argument must not be sent";
   }
   return "unknown error";
 }
@@ -104,14 +65,10 @@ class fairlead_condition_category final : public std::error_category {
 
   std::string message(int value) const override {
     switch (static_cast<errc_condition>(value)) {
-      case errc_condition::protocol_violation:
-        return "the peer broke the WebSocket protocol";
-      case errc_condition::limit_exceeded:
-        return "the peer passed a limit";
-      case errc_condition::handshake_failed:
-        return "the handshake failed";
-      case errc_condition::disconnected:
-        return "the session is over";
+      case errc_condition::protocol_violation: return "the peer broke the WebSocket protocol";
+      case errc_condition::limit_exceeded: return "the peer passed a limit";
+      case errc_condition::handshake_failed: return "the handshake failed";
+      case errc_condition::disconnected: return "the session is over";
     }
     return "unknown condition";
   }
@@ -123,12 +80,10 @@ class fairlead_condition_category final : public std::error_category {
       return value >= static_cast<int>(first) && value <= static_cast<int>(last);
     };
     switch (static_cast<errc_condition>(condition)) {
-      case errc_condition::protocol_violation:
-        return within(errc::reserved_opcode, errc::bad_close_code);
+      case errc_condition::protocol_violation: return within(errc::reserved_opcode, errc::bad_close_code);
       case errc_condition::limit_exceeded:
         return within(errc::message_too_big, errc::too_many_control_frames);
-      case errc_condition::handshake_failed:
-        return within(errc::bad_request_line, errc::handshake_timeout);
+      case errc_condition::handshake_failed: return within(errc::bad_request_line, errc::handshake_timeout);
       case errc_condition::disconnected:
         return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||
                ec == errc::queue_full || within(errc::reserved_opcode, errc::too_many_control_frames);

@@ -122,6 +122,9 @@ class connection {
   /// \return        errc::closed once a close frame was sent; errc::bad_argument.
   [[nodiscard]] FAIRLEAD_DECL std::error_code close(close_code code, std::string_view reason, time_point now);
 
+  /// What close() would say of its arguments: no error, or errc::bad_argument.
+  [[nodiscard]] FAIRLEAD_DECL static std::error_code check_close(close_code code, std::string_view reason) noexcept;
+
   /// Write these, in order; stable until consume() or settle().
   std::span<const std::span<const std::byte>> output() { return out_.output(); }
   std::size_t output_size() const noexcept { return out_.size(); }

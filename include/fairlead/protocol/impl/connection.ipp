@@ -280,12 +280,17 @@ FAIRLEAD_DECL std::error_code connection::ping(std::span<const std::byte> payloa
   return {};
 }
 
-FAIRLEAD_DECL std::error_code connection::close(close_code code, std::string_view reason, time_point now) {
-  if (state_ != state::open) return errc::closed;
+FAIRLEAD_DECL std::error_code connection::check_close(close_code code, std::string_view reason) noexcept {
   const bool has_code = code != close_code::no_status;
   if (has_code ? !may_be_sent(code) : !reason.empty()) return errc::bad_argument;
   if (reason.size() > max_close_reason_size) return errc::bad_argument;
   if (!is_valid_utf8(std::as_bytes(std::span(reason)))) return errc::bad_argument;
+  return {};
+}
+
+FAIRLEAD_DECL std::error_code connection::close(close_code code, std::string_view reason, time_point now) {
+  if (state_ != state::open) return errc::closed;
+  if (const std::error_code error = check_close(code, reason)) return error;
   append_close(code, reason);
   state_ = state::closing;
   assembly_.clear();

@@ -1,0 +1,180 @@
+#ifndef FAIRLEAD_NET_DETAIL_SESSION_CORE_HPP
+#define FAIRLEAD_NET_DETAIL_SESSION_CORE_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/net/detail/session_service.hpp>
+#include <fairlead/net/session.hpp>
+#include <fairlead/net/session_options.hpp>
+#include <fairlead/protocol/connection.hpp>
+
+#include <asio/awaitable.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+
+class request;
+
+namespace detail {
+
+/// What the sessions of one route share.
+struct session_route {
+  handlers callbacks;
+  std::function<asio::awaitable<void>(session, request)> coroutine;  // empty when the callbacks receive
+  session_options options;
+  std::function<void(const session&, std::exception_ptr)> on_error;
+};
+
+/// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves them, and to
+/// the route's callbacks or coroutine, which use the messages.
+///
+/// Lives until the last reference is gone; the service holds one while there is a link. Everything but the functions
+/// marked "any thread" runs on the thread of the service's context.
+class session_core final : public endpoint, private event_sink, private message_source {
+ public:
+  session_core(session_service& service, link_ptr l, std::shared_ptr<const session_route> route,
+               std::string_view subprotocol);
+  ~session_core() override;
+
+  void add_reference() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+  void drop_reference() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// Begins the session: `response` is the head that accepts the upgrade, `behind` are the bytes that came behind the
+  /// request.
+  void open(std::string_view response, request head, std::span<std::byte> behind);
+
+  // Any thread.
+  send_result try_send(message_view m);
+  std::error_code try_close(close_code code, std::string_view reason);
+  bool is_open() const noexcept { return accepting_.load(std::memory_order_relaxed); }
+  std::string_view subprotocol() const noexcept { return subprotocol_; }
+  asio::any_io_executor executor() const;
+  std::uint64_t next_wait_number() noexcept { return wait_number_.fetch_add(1, std::memory_order_relaxed); }
+  void receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number);
+  received take_received();
+  void cancel_receive(std::uint64_t wait_number);
+  void send(message whole, completion<std::error_code> done, std::uint64_t wait_number);
+  void cancel_send(std::uint64_t wait_number);
+  void close(close_code code, std::string reason, completion<std::error_code> done);
+
+  void stop() override;
+  void abort() override;
+
+  /// A turn of its own, after mark_dirty().
+  void serve_dirty();
+
+ private:
+  struct send_waiter {
+    std::uint64_t number;
+    completion<std::error_code> done;
+  };
+  struct close_request {
+    close_code code;
+    std::string reason;
+  };
+
+  /// What only a session that lags, closes or is awaited needs.
+  struct extras {
+    std::deque<message> queue;  // behind first_queued_
+    std::vector<send_waiter> senders;
+    std::vector<completion<std::error_code>> closers;
+    std::optional<close_request> close;
+    growing_bytes unread;
+  };
+
+  // link_sink
+  std::span<std::byte> read_room() override;
+  void on_bytes(std::span<std::byte> bytes) override;
+  void on_writable() override;
+  void on_eof() override;
+  void on_link_error(std::error_code ec) override;
+
+  // event_sink
+  flow on_message(message_view m) override;
+  void on_ping(std::span<const std::byte>) override {}
+  void on_pong(std::span<const std::byte>) override {}
+  void on_close(close_code code, std::string_view reason) override;
+  void on_failure(errc why, close_code code) override;
+
+  // message_source
+  std::optional<message> next() override;
+
+  void on_timer(time_point now) override;
+  void drop() noexcept override;
+
+  bool in_own_turn() const noexcept { return session_service::current == this; }
+  bool has_queue() const noexcept { return first_queued_.has_value(); }
+  void start_route(request head);
+  void on_coroutine_end(std::exception_ptr error);
+  void feed(std::span<std::byte> bytes);
+  void request_resume();
+  void resume_reading();
+  void flush();
+  bool write_output();
+  void close_when_drained();
+  void after_flush();
+  void linger();
+  void end();
+
+  bool is_over_limit(std::size_t size) const noexcept;
+  send_result enqueue(message m);
+  void deliver(message m);
+  void drop_queue() noexcept;
+  void overflow();
+  std::size_t backlog() const noexcept;
+  void request_close(close_code code, std::string reason);
+  void finish(close_info info);
+  void report(std::exception_ptr error);
+  void touch();
+  template <class Function>
+  bool on_own_thread(Function f);
+  inbox& messages();
+  extras& more();
+
+  session_service& service_;
+  std::shared_ptr<mailbox> mailbox_;
+  link_ptr link_;
+  std::shared_ptr<const session_route> route_;
+  connection connection_;
+  std::string_view subprotocol_;
+  std::optional<message> first_queued_;  // so that one message a turn needs no queue
+  std::unique_ptr<inbox> inbox_;
+  std::unique_ptr<extras> extras_;
+  std::error_code ended_with_;
+  std::atomic<std::size_t> queued_size_ = 0;  // in the queue and in the mailbox
+  std::atomic<std::uint64_t> wait_number_ = 1;
+  std::atomic<std::uint32_t> references_ = 0;
+  std::atomic<bool> accepting_ = true;
+  std::uint32_t lingered_size_ = 0;
+  bool opened_ = false;
+  bool finished_ = false;
+  bool blocked_ = false;         // the link took less than it was given
+  bool reading_paused_ = false;
+  bool resume_wanted_ = false;
+  bool at_eof_ = false;
+  bool lingering_ = false;
+  bool dirty_ = false;
+};
+
+}  // namespace detail
+}  // namespace fairlead
+
+#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/detail/session_core.ipp>
+#endif
+
+#endif

@@ -1,0 +1,498 @@
+#ifndef FAIRLEAD_NET_DETAIL_SESSION_CORE_IPP
+#define FAIRLEAD_NET_DETAIL_SESSION_CORE_IPP
+
+#include <fairlead/handshake/request.hpp>
+#include <fairlead/net/detail/session_core.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/error.hpp>
+
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+// Bytes that a peer may still send after the close handshake before its link is closed regardless.
+inline constexpr std::uint32_t max_lingered_size = 1024 * 1024;
+
+FAIRLEAD_DECL session_core::session_core(session_service& service, link_ptr l,
+                                         std::shared_ptr<const session_route> route,
+                                         std::string_view subprotocol)
+    : service_(service),
+      mailbox_(service.letters()),
+      link_(std::move(l)),
+      route_(std::move(route)),
+      connection_(role::server, route_->options.connection, service.workspace()),
+      subprotocol_(subprotocol) {}
+
+FAIRLEAD_DECL session_core::~session_core() = default;
+
+FAIRLEAD_DECL void session_core::open(std::string_view response, request head, std::span<std::byte> behind) {
+  add_reference();
+  service_.add(*this);
+  const session_service::turn turn(service_, *this);
+  connection_.send_handshake(response);
+  link_->start(*this);
+  opened_ = true;
+  start_route(std::move(head));
+  if (!behind.empty()) feed(behind);
+  flush();
+}
+
+FAIRLEAD_DECL void session_core::start_route(request head) {
+  try {
+    if (route_->callbacks.on_open) route_->callbacks.on_open(service_.current_handle(), head);
+    if (!route_->coroutine) return;
+    asio::co_spawn(service_.context(), route_->coroutine(service_.current_handle(), std::move(head)),
+                   [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
+  } catch (...) {
+    report(std::current_exception());
+  }
+}
+
+FAIRLEAD_DECL void session_core::on_coroutine_end(std::exception_ptr error) {
+  try {
+    if (error) std::rethrow_exception(error);
+  } catch (const std::system_error& e) {
+    const bool is_end = e.code() == errc_condition::disconnected || e.code() == asio::error::operation_aborted;
+    if (!is_end) return report(error);
+  } catch (...) {
+    return report(error);
+  }
+  try_close(close_code::normal, {});
+}
+
+FAIRLEAD_DECL void session_core::report(std::exception_ptr error) {
+  if (route_->on_error) {
+    try {
+      route_->on_error(session(core_ptr(this)), error);
+    } catch (...) {  // there is nobody left to tell
+    }
+  }
+  try_close(close_code::internal_error, {});
+}
+
+// --- From the link.
+
+FAIRLEAD_DECL std::span<std::byte> session_core::read_room() { return connection_.payload_room(); }
+
+FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
+  const session_service::turn turn(service_, *this);
+  if (lingering_) {
+    lingered_size_ += static_cast<std::uint32_t>(bytes.size());
+    if (lingered_size_ > max_lingered_size) end();
+    return;
+  }
+  feed(bytes);
+  flush();
+}
+
+FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
+  const std::size_t used = connection_.receive(bytes, clock::now(), *this);
+  if (used < bytes.size()) more().unread.append(bytes.subspan(used));
+}
+
+FAIRLEAD_DECL void session_core::on_writable() {
+  const session_service::turn turn(service_, *this);
+  blocked_ = false;
+  flush();
+}
+
+FAIRLEAD_DECL void session_core::on_eof() {
+  const session_service::turn turn(service_, *this);
+  at_eof_ = true;
+  if (lingering_ || !finished_) {
+    connection_.receive_eof(*this);
+    return end();
+  }
+  flush();  // a close frame may still be on its way
+}
+
+FAIRLEAD_DECL void session_core::on_link_error(std::error_code) {
+  const session_service::turn turn(service_, *this);
+  connection_.receive_eof(*this);
+  end();
+}
+
+FAIRLEAD_DECL void session_core::on_timer(time_point) {
+  const session_service::turn turn(service_, *this);
+  connection_.on_deadline(*this);
+  end();
+}
+
+// --- From the protocol.
+
+FAIRLEAD_DECL flow session_core::on_message(message_view m) {
+  if (route_->callbacks.on_message) {
+    try {
+      route_->callbacks.on_message(service_.current_handle(), m);
+    } catch (...) {
+      report(std::current_exception());
+    }
+    return flow::proceed;
+  }
+  if (messages().put(m.keep())) return flow::proceed;
+  reading_paused_ = true;
+  link_->pause_reading();
+  return flow::pause;
+}
+
+FAIRLEAD_DECL void session_core::on_close(close_code code, std::string_view reason) {
+  finish({code, reason, {}});
+}
+
+FAIRLEAD_DECL void session_core::on_failure(errc why, close_code code) {
+  const std::error_code error = why;
+  finish({code, error.message(), error});
+}
+
+FAIRLEAD_DECL std::optional<message> session_core::next() {
+  std::optional<message> m = std::move(first_queued_);
+  first_queued_.reset();
+  if (!m) return m;
+  queued_size_.fetch_sub(m->size(), std::memory_order_relaxed);
+  if (extras_ != nullptr && !extras_->queue.empty()) {
+    first_queued_ = std::move(extras_->queue.front());
+    extras_->queue.pop_front();
+  }
+  return m;
+}
+
+// --- Sending.
+
+FAIRLEAD_DECL send_result session_core::try_send(message_view m) {
+  if (!is_open()) return send_result::closed;
+  if (in_own_turn() && !has_queue() && connection_.writable()) {
+    connection_.send(m);
+    return blocked_ ? send_result::queued : send_result::sent;
+  }
+  if (mailbox_->is_current()) return enqueue(m.keep());
+
+  if (is_over_limit(m.size())) {
+    on_own_thread([](session_core& self) { self.overflow(); });
+    return send_result::dropped;
+  }
+  queued_size_.fetch_add(m.size(), std::memory_order_relaxed);
+  const bool posted =
+      on_own_thread([whole = m.keep()](session_core& self) mutable { self.deliver(std::move(whole)); });
+  return posted ? send_result::posted : send_result::closed;
+}
+
+// A single message is let into an empty queue whatever its size: what is larger than the queue could never be sent.
+FAIRLEAD_DECL bool session_core::is_over_limit(std::size_t size) const noexcept {
+  const std::size_t queued = queued_size_.load(std::memory_order_relaxed);
+  return queued != 0 && queued + size > route_->options.queue_hard;
+}
+
+FAIRLEAD_DECL send_result session_core::enqueue(message m) {
+  if (is_over_limit(m.size())) {
+    overflow();
+    return send_result::dropped;
+  }
+  const send_result result = blocked_ || has_queue() ? send_result::queued : send_result::sent;
+  queued_size_.fetch_add(m.size(), std::memory_order_relaxed);
+  if (has_queue()) {
+    more().queue.push_back(std::move(m));
+  } else {
+    first_queued_ = std::move(m);
+  }
+  touch();
+  return result;
+}
+
+// A message from another thread, counted when it was posted.
+FAIRLEAD_DECL void session_core::deliver(message m) {
+  queued_size_.fetch_sub(m.size(), std::memory_order_relaxed);
+  if (!finished_ && connection_.is_open()) enqueue(std::move(m));
+}
+
+FAIRLEAD_DECL void session_core::overflow() {
+  if (!accepting_.exchange(false)) return;
+  ended_with_ = errc::queue_full;
+  drop_queue();
+  request_close(close_code::try_again_later, "the queue is full");
+}
+
+FAIRLEAD_DECL void session_core::drop_queue() noexcept {
+  while (next()) {
+  }
+}
+
+FAIRLEAD_DECL std::size_t session_core::backlog() const noexcept {
+  return queued_size_.load(std::memory_order_relaxed) + connection_.output_size();
+}
+
+FAIRLEAD_DECL void session_core::send(message whole, completion<std::error_code> done,
+                                      std::uint64_t wait_number) {
+  if (!mailbox_->is_current()) {
+    if (!is_open()) return done.post(errc::closed);
+    if (is_over_limit(whole.size())) {
+      on_own_thread([](session_core& self) { self.overflow(); });
+      return done.post(errc::queue_full);
+    }
+    const std::size_t size = whole.size();
+    queued_size_.fetch_add(size, std::memory_order_relaxed);
+    const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
+    const bool posted = on_own_thread([whole, shared_done, size, wait_number](session_core& self) {
+      self.queued_size_.fetch_sub(size, std::memory_order_relaxed);
+      self.send(whole, std::move(*shared_done), wait_number);
+    });
+    if (!posted) shared_done->post(errc::closed);
+    return;
+  }
+  switch (try_send(whole)) {
+    case send_result::closed: return done.post(errc::closed);
+    case send_result::dropped: return done.post(errc::queue_full);
+    default: break;
+  }
+  if (backlog() <= route_->options.queue_low) return done.post({});
+  more().senders.push_back({wait_number, std::move(done)});
+}
+
+FAIRLEAD_DECL void session_core::cancel_send(std::uint64_t wait_number) {
+  if (!mailbox_->is_current()) {
+    on_own_thread([wait_number](session_core& self) { self.cancel_send(wait_number); });
+    return;
+  }
+  if (extras_ == nullptr) return;
+  auto& senders = extras_->senders;
+  for (auto it = senders.begin(); it != senders.end(); ++it) {
+    if (it->number != wait_number) continue;
+    it->done.post(asio::error::operation_aborted);
+    senders.erase(it);
+    return;
+  }
+}
+
+// --- Receiving.
+
+FAIRLEAD_DECL void session_core::receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number) {
+  if (!mailbox_->is_current()) {
+    const auto shared = std::make_shared<std::unique_ptr<receive_waiter>>(std::move(waiter));
+    const bool posted = on_own_thread([shared, wait_number](session_core& self) {
+      self.receive(std::move(*shared), wait_number);
+    });
+    if (!posted) (*shared)->schedule(std::move(*shared), errc::closed);
+    return;
+  }
+  if (route_->callbacks.on_message) {
+    receive_waiter& refused = *waiter;
+    return refused.schedule(std::move(waiter), errc::busy);
+  }
+  messages().wait(std::move(waiter), wait_number);
+}
+
+FAIRLEAD_DECL received session_core::take_received() {
+  inbox::taken taken = inbox_->take();
+  if (taken.has_room) request_resume();
+  return std::move(taken.outcome);
+}
+
+FAIRLEAD_DECL void session_core::cancel_receive(std::uint64_t wait_number) {
+  if (!mailbox_->is_current()) {
+    on_own_thread([wait_number](session_core& self) { self.cancel_receive(wait_number); });
+    return;
+  }
+  if (inbox_ != nullptr) inbox_->cancel(wait_number);
+}
+
+FAIRLEAD_DECL void session_core::request_resume() {
+  if (!mailbox_->is_current()) {
+    on_own_thread([](session_core& self) { self.request_resume(); });
+    return;
+  }
+  resume_wanted_ = true;
+  touch();
+}
+
+FAIRLEAD_DECL void session_core::resume_reading() {
+  if (!reading_paused_ || link_ == nullptr) return;
+  reading_paused_ = false;
+  if (extras_ != nullptr && !extras_->unread.empty()) {
+    growing_bytes unread = std::move(extras_->unread);
+    feed(unread.bytes());
+    flush();  // what was sent meanwhile may refer to `unread`
+  }
+  if (!reading_paused_ && link_ != nullptr) link_->resume_reading();
+}
+
+// --- Closing.
+
+FAIRLEAD_DECL std::error_code session_core::try_close(close_code code, std::string_view reason) {
+  if (const std::error_code error = connection::check_close(code, reason)) return error;
+  if (!accepting_.exchange(false)) return errc::closed;
+  if (mailbox_->is_current()) {
+    request_close(code, std::string(reason));
+  } else {
+    on_own_thread([code, text = std::string(reason)](session_core& self) { self.request_close(code, text); });
+  }
+  return {};
+}
+
+FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reason) {
+  if (finished_) return;
+  more().close = close_request{code, std::move(reason)};
+  // From now, not from the close frame: a peer that does not read must not hold up the end.
+  service_.schedule(*this, clock::now() + route_->options.connection.close_timeout);
+  touch();
+}
+
+FAIRLEAD_DECL void session_core::close(close_code code, std::string reason, completion<std::error_code> done) {
+  if (!mailbox_->is_current()) {
+    const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
+    const bool posted = on_own_thread([code, reason, shared_done](session_core& self) {
+      self.close(code, reason, std::move(*shared_done));
+    });
+    if (!posted) shared_done->post({});
+    return;
+  }
+  if (try_close(code, reason) == errc::bad_argument) return done.post(errc::bad_argument);
+  if (finished_) return done.post(ended_with_);
+  more().closers.push_back(std::move(done));
+}
+
+FAIRLEAD_DECL void session_core::close_when_drained() {
+  if (extras_ == nullptr || !extras_->close || has_queue() || !connection_.is_open()) return;
+  const std::error_code refused = connection_.close(extras_->close->code, extras_->close->reason, clock::now());
+  static_cast<void>(refused);  // checked by try_close()
+  extras_->close.reset();
+}
+
+FAIRLEAD_DECL void session_core::finish(close_info info) {
+  if (finished_) return;
+  finished_ = true;
+  accepting_ = false;
+  if (!ended_with_) ended_with_ = info.error;
+  info.error = ended_with_;
+  drop_queue();
+  if (inbox_ != nullptr) inbox_->end(ended_with_);
+  if (extras_ != nullptr) {
+    for (send_waiter& sender : extras_->senders) sender.done.post(errc::closed);
+    for (auto& closer : extras_->closers) closer.post(ended_with_);
+    extras_->senders.clear();
+    extras_->closers.clear();
+  }
+  if (!opened_ || !route_->callbacks.on_close) return;
+  try {
+    route_->callbacks.on_close(service_.current_handle(), info);
+  } catch (...) {
+    report(std::current_exception());
+  }
+}
+
+FAIRLEAD_DECL void session_core::stop() {
+  if (lingering_) return abort();
+  try_close(close_code::going_away, "the server is shutting down");
+}
+
+FAIRLEAD_DECL void session_core::abort() {
+  const session_service::turn turn(service_, *this);
+  connection_.receive_eof(*this);
+  end();
+}
+
+// --- Writing.
+
+FAIRLEAD_DECL void session_core::touch() {
+  if (in_own_turn() || dirty_) return;
+  dirty_ = true;
+  service_.mark_dirty(core_ptr(this));
+}
+
+FAIRLEAD_DECL void session_core::serve_dirty() {
+  if (link_ == nullptr) return;
+  const session_service::turn turn(service_, *this);
+  dirty_ = false;
+  if (std::exchange(resume_wanted_, false)) resume_reading();
+  flush();
+}
+
+FAIRLEAD_DECL void session_core::flush() {
+  if (link_ == nullptr) return;
+  do {
+    connection_.pull(*this);
+    close_when_drained();
+  } while (!blocked_ && connection_.output_size() != 0 && write_output());
+  if (link_ == nullptr) return;
+  connection_.settle();
+  after_flush();
+}
+
+// True when everything was taken, so that there may be room for more.
+FAIRLEAD_DECL bool session_core::write_output() {
+  const std::size_t size = connection_.output_size();
+  const write_result written = link_->write(connection_.output());
+  if (written.error) {
+    connection_.settle();
+    connection_.receive_eof(*this);
+    end();
+    return false;
+  }
+  connection_.consume(written.size);
+  blocked_ = written.size < size;
+  return !blocked_;
+}
+
+FAIRLEAD_DECL void session_core::after_flush() {
+  if (extras_ != nullptr && !extras_->senders.empty() && backlog() <= route_->options.queue_low) {
+    for (send_waiter& sender : extras_->senders) sender.done.post({});
+    extras_->senders.clear();
+  }
+  if (finished_ && !is_scheduled()) {
+    service_.schedule(*this, clock::now() + route_->options.connection.close_timeout);
+  }
+  if (connection_.wants_shutdown() && !lingering_) linger();
+}
+
+// Everything is said. The peer is told so, and what it still sends is read and discarded: closing a socket with unread
+// bytes resets it, and the reset could overtake our close frame (RFC 6455 section 7.1.1).
+FAIRLEAD_DECL void session_core::linger() {
+  lingering_ = true;
+  link_->shutdown_sending();
+  if (at_eof_) return end();
+  if (std::exchange(reading_paused_, false)) link_->resume_reading();
+}
+
+FAIRLEAD_DECL void session_core::end() {
+  if (link_ == nullptr) return;
+  service_.cancel(*this);
+  link_.reset();
+  connection_.settle();
+  service_.remove(*this);
+  drop_reference();  // the turn's handle is another
+}
+
+FAIRLEAD_DECL void session_core::drop() noexcept {
+  finished_ = true;
+  accepting_ = false;
+  link_.reset();
+  if (inbox_ != nullptr) inbox_->drop();
+  extras_.reset();
+  drop_reference();
+}
+
+// --- Parts that are made when they are needed.
+
+FAIRLEAD_DECL inbox& session_core::messages() {
+  if (inbox_ == nullptr) {
+    inbox_ = std::make_unique<inbox>(route_->options.inbox_size);
+    if (finished_) inbox_->end(ended_with_);
+  }
+  return *inbox_;
+}
+
+FAIRLEAD_DECL session_core::extras& session_core::more() {
+  if (extras_ == nullptr) extras_ = std::make_unique<extras>();
+  return *extras_;
+}
+
+// Runs `f` with this session on its own thread. False when that is gone.
+template <class Function>
+bool session_core::on_own_thread(Function f) {
+  return mailbox_->post(task([self = core_ptr(this), f = std::move(f)]() mutable { f(*self.get()); }));
+}
+
+FAIRLEAD_DECL asio::any_io_executor session_core::executor() const { return mailbox_->executor(); }
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif

@@ -1,0 +1,123 @@
+#ifndef FAIRLEAD_NET_DETAIL_SESSION_SERVICE_HPP
+#define FAIRLEAD_NET_DETAIL_SESSION_SERVICE_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/net/detail/mailbox.hpp>
+#include <fairlead/net/link.hpp>
+#include <fairlead/net/session.hpp>
+#include <fairlead/net/timer_wheel.hpp>
+#include <fairlead/protocol/output_queue.hpp>
+
+#include <asio/execution_context.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+class session_service;
+
+/// Something that owns a link, from its accept to its close: an HTTP exchange, then maybe a session.
+class endpoint : public link_sink, public wheel_timer {
+ public:
+  endpoint(const endpoint&) = delete;
+  endpoint& operator=(const endpoint&) = delete;
+
+  /// The server stops: come to an end within the close timeout.
+  virtual void stop() = 0;
+
+  /// Come to an end now.
+  virtual void abort() = 0;
+
+ protected:
+  endpoint() noexcept = default;
+  ~endpoint() override = default;
+
+ private:
+  friend class session_service;
+
+  /// The context is being destroyed: let go of the link and call nobody.
+  virtual void drop() noexcept = 0;
+
+  endpoint* next_ = nullptr;
+  endpoint* previous_ = nullptr;
+};
+
+/// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the mailbox for
+/// other threads, and the list of sessions with something to write. All functions on the context's thread.
+class session_service final : public asio::execution_context::service {
+ public:
+  using key_type = session_service;
+  inline static asio::execution_context::id id;
+
+  explicit session_service(asio::io_context& context);
+  ~session_service() override;
+
+  asio::io_context& context() noexcept { return context_; }
+  output_workspace& workspace() noexcept { return workspace_; }
+  const std::shared_ptr<mailbox>& letters() noexcept { return mailbox_; }
+
+  /// The sessions and exchanges that own a link; may be read from any thread.
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  void add(endpoint& e) noexcept;
+  void remove(endpoint& e) noexcept;
+
+  /// Calls stop() or abort() of every endpoint.
+  void stop_all();
+  void abort_all();
+
+  void schedule(wheel_timer& t, time_point deadline);
+  void cancel(wheel_timer& t) noexcept { wheel_.cancel(t); }
+
+  /// Lets the session flush once in a later turn.
+  void mark_dirty(core_ptr core);
+
+  /// The session that this thread is serving, whose replies leave when its turn ends.
+  inline static constinit thread_local const session_core* current = nullptr;
+
+  /// Its handle, for callbacks.
+  session& current_handle() noexcept { return *handle_; }
+
+  /// The length of one session's turn.
+  class turn {
+   public:
+    turn(session_service& service, session_core& core);
+    ~turn();
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+
+   private:
+    session_service& service_;
+    session handle_;
+  };
+
+ private:
+  void shutdown() override;
+  template <class Function>
+  void for_each(Function f);
+  void arm_timer();
+  void flush_dirty();
+
+  asio::io_context& context_;
+  output_workspace workspace_;
+  std::shared_ptr<mailbox> mailbox_;
+  timer_wheel wheel_;
+  asio::steady_timer timer_;
+  time_point timer_at_ = time_point::max();
+  std::vector<core_ptr> dirty_;
+  endpoint* endpoints_ = nullptr;
+  std::atomic<std::size_t> size_ = 0;
+  session* handle_ = nullptr;
+};
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/detail/session_service.ipp>
+#endif
+
+#endif

@@ -1,0 +1,114 @@
+#ifndef FAIRLEAD_NET_DETAIL_SESSION_SERVICE_IPP
+#define FAIRLEAD_NET_DETAIL_SESSION_SERVICE_IPP
+
+#include <fairlead/net/detail/session_core.hpp>
+#include <fairlead/net/detail/session_service.hpp>
+
+#include <asio/post.hpp>
+
+#include <cassert>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+FAIRLEAD_DECL session_service::session_service(asio::io_context& context)
+    : asio::execution_context::service(context),
+      context_(context),
+      mailbox_(std::make_shared<mailbox>(context)),
+      wheel_(clock::now()),
+      timer_(context) {}
+
+FAIRLEAD_DECL session_service::~session_service() = default;
+
+FAIRLEAD_DECL void session_service::shutdown() {
+  mailbox_->close();
+  while (endpoints_ != nullptr) {
+    endpoint& e = *endpoints_;
+    remove(e);
+    e.drop();
+  }
+  dirty_.clear();
+}
+
+FAIRLEAD_DECL void session_service::add(endpoint& e) noexcept {
+  e.next_ = endpoints_;
+  if (endpoints_ != nullptr) endpoints_->previous_ = &e;
+  endpoints_ = &e;
+  size_.fetch_add(1, std::memory_order_relaxed);
+}
+
+FAIRLEAD_DECL void session_service::remove(endpoint& e) noexcept {
+  if (e.next_ != nullptr) e.next_->previous_ = e.previous_;
+  (e.previous_ != nullptr ? e.previous_->next_ : endpoints_) = e.next_;
+  e.next_ = e.previous_ = nullptr;
+  size_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// Calls `f` for each endpoint; `f` may end the one it is given, but no other.
+template <class Function>
+void session_service::for_each(Function f) {
+  for (endpoint* e = endpoints_; e != nullptr;) {
+    endpoint* const next = e->next_;
+    f(*e);
+    e = next;
+  }
+}
+
+FAIRLEAD_DECL void session_service::stop_all() {
+  for_each([](endpoint& e) { e.stop(); });
+}
+
+FAIRLEAD_DECL void session_service::abort_all() {
+  // A callback may end another endpoint, so from the front each time.
+  while (endpoints_ != nullptr) endpoints_->abort();
+}
+
+FAIRLEAD_DECL void session_service::schedule(wheel_timer& t, time_point deadline) {
+  wheel_.schedule(t, deadline);
+  arm_timer();
+}
+
+FAIRLEAD_DECL void session_service::arm_timer() {
+  const time_point next = wheel_.next();
+  if (next >= timer_at_) return;  // early at worst, and armed again then
+  timer_at_ = next;
+  timer_.expires_at(next);
+  timer_.async_wait([this](std::error_code ec) {
+    if (ec) return;  // set to an earlier time
+    mailbox_->enter();
+    timer_at_ = time_point::max();
+    wheel_.advance(clock::now());
+    arm_timer();
+  });
+}
+
+FAIRLEAD_DECL void session_service::mark_dirty(core_ptr core) {
+  dirty_.push_back(std::move(core));
+  if (dirty_.size() == 1) asio::post(context_, [this] { flush_dirty(); });
+}
+
+FAIRLEAD_DECL void session_service::flush_dirty() {
+  mailbox_->enter();
+  std::vector<core_ptr> dirty;
+  dirty.swap(dirty_);
+  for (const core_ptr& core : dirty) core->serve_dirty();
+  dirty.clear();
+  if (dirty_.empty()) dirty_.swap(dirty);  // keeps its memory
+}
+
+FAIRLEAD_DECL session_service::turn::turn(session_service& service, session_core& core)
+    : service_(service), handle_(core_ptr(&core)) {
+  assert(current == nullptr && "the turns of a thread do not nest");
+  service.mailbox_->enter();
+  current = &core;
+  service.handle_ = &handle_;
+}
+
+FAIRLEAD_DECL session_service::turn::~turn() {
+  current = nullptr;
+  service_.handle_ = nullptr;
+}
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif

@@ -1,0 +1,102 @@
+#ifndef FAIRLEAD_NET_DETAIL_SOCKET_IPP
+#define FAIRLEAD_NET_DETAIL_SOCKET_IPP
+
+#include <fairlead/net/detail/socket.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+FAIRLEAD_DECL write_result send_some(int socket, std::span<const std::span<const std::byte>> gather) noexcept {
+  constexpr std::size_t max_pieces = 64;
+  write_result result;
+  while (!gather.empty()) {
+    const std::size_t pieces = std::min(gather.size(), max_pieces);
+    ssize_t n = 0;
+    if (pieces == 1) {  // cheaper than a message of one piece
+      n = ::send(socket, gather[0].data(), gather[0].size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else {
+      std::array<iovec, max_pieces> vectors;
+      for (std::size_t i = 0; i < pieces; ++i) {
+        vectors[i] = {const_cast<std::byte*>(gather[i].data()), gather[i].size()};
+      }
+      msghdr m{};
+      m.msg_iov = vectors.data();
+      m.msg_iovlen = pieces;
+      n = ::sendmsg(socket, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) result.error = {errno, std::system_category()};
+      return result;
+    }
+    result.size += static_cast<std::size_t>(n);
+    if (static_cast<std::size_t>(n) < size_of(gather.first(pieces))) return result;
+    gather = gather.subspan(pieces);
+  }
+  return result;
+}
+
+FAIRLEAD_DECL std::error_code pending_error_of(int socket) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+  return {error != 0 ? error : ECONNRESET, std::system_category()};
+}
+
+FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  if (address.ss_family == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &address, sizeof v6);
+    return ntohs(v6.sin6_port);
+  }
+  sockaddr_in v4;
+  std::memcpy(&v4, &address, sizeof v4);
+  return ntohs(v4.sin_port);
+}
+
+FAIRLEAD_DECL void set_no_delay(int socket) noexcept {
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // no harm when it is no TCP socket
+}
+
+FAIRLEAD_DECL int listen_tcp(const std::string& address, std::uint16_t port, int backlog) {
+  const std::string where = "listen on " + address + ":" + std::to_string(port);
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) {
+    throw std::system_error(std::make_error_code(std::errc::invalid_argument), where);
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
+  const int socket = ::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  // SO_REUSEADDR lets a restarted server listen at once. Not SO_REUSEPORT: with it a second server on the port would
+  // succeed and silently take half of the connections.
+  if (socket < 0 || ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::bind(socket, found->ai_addr, found->ai_addrlen) != 0 || ::listen(socket, backlog) != 0) {
+    const int error = errno;
+    if (socket >= 0) ::close(socket);
+    throw std::system_error(error, std::system_category(), where);
+  }
+  return socket;
+}
+
+}  // namespace fairlead
+
+#endif

@@ -1,0 +1,275 @@
+#ifndef FAIRLEAD_NET_IMPL_EPOLL_SET_IPP
+#define FAIRLEAD_NET_IMPL_EPOLL_SET_IPP
+
+#include <fairlead/net/detail/socket.hpp>
+#include <fairlead/net/epoll_set.hpp>
+
+#include <asio/post.hpp>
+
+#include <cerrno>
+#include <utility>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+namespace detail {
+
+class epoll_link final : public epoll_entry, public link {
+ public:
+  epoll_link(epoll_set& set, int socket) noexcept : epoll_entry(socket), set_(set) {}
+  ~epoll_link() override = default;
+
+  void start(link_sink& sink) override {
+    if (std::exchange(sink_, &sink) == nullptr) set_.watch(*this, wanted_);
+  }
+
+  write_result write(std::span<const std::span<const std::byte>> gather) override {
+    const write_result result = send_some(descriptor_, gather);
+    if (!result.error && result.size < size_of(gather)) want(wanted_ | EPOLLOUT);
+    return result;
+  }
+
+  // EPOLLRDHUP goes with EPOLLIN: a peer that half-closes while we pause would be reported without end.
+  void pause_reading() override { want(wanted_ & ~reading); }
+  void resume_reading() override {
+    if (!at_eof_) want(wanted_ | reading);
+  }
+
+  void shutdown_sending() override { ::shutdown(descriptor_, SHUT_WR); }
+
+  void close() noexcept override {
+    sink_ = nullptr;
+    set_.remove(*this);
+  }
+
+  static constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP;
+
+ private:
+  void want(std::uint32_t events) {
+    if (events == wanted_) return;
+    wanted_ = events;
+    set_.watch(*this, events);
+  }
+
+  void on_ready(std::uint32_t events) override {
+    if ((wanted_ & reading) != 0 && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+      read_once();
+    } else if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+      // Reported whether asked for or not, and for ever: paused or at the end of the input, the link is over.
+      fail(pending_error_of(descriptor_));
+    }
+    if (sink_ != nullptr && (events & wanted_ & EPOLLOUT) != 0) {
+      want(wanted_ & ~static_cast<std::uint32_t>(EPOLLOUT));
+      sink_->on_writable();
+    }
+  }
+
+  void read_once() {
+    std::span<std::byte> room = sink_->read_room();
+    if (room.empty()) room = set_.receive_buffer();
+    const ssize_t n = ::recv(descriptor_, room.data(), room.size(), 0);
+    if (n > 0) {
+      set_.count_read(static_cast<std::size_t>(n));
+      sink_->on_bytes(room.first(static_cast<std::size_t>(n)));
+    } else if (n == 0) {
+      at_eof_ = true;
+      want(wanted_ & ~reading);
+      sink_->on_eof();
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      fail({errno, std::system_category()});
+    }
+  }
+
+  void fail(std::error_code ec) {
+    set_.ignore(*this);
+    std::exchange(sink_, nullptr)->on_link_error(ec);
+  }
+
+  epoll_set& set_;
+  link_sink* sink_ = nullptr;
+  std::uint32_t wanted_ = reading;
+  bool at_eof_ = false;
+};
+
+}  // namespace detail
+
+FAIRLEAD_DECL epoll_set::epoll_set(asio::io_context& context)
+    : asio::execution_context::service(context),
+      context_(context),
+      set_(context),
+      receive_buffer_(new std::byte[receive_buffer_size]) {
+  open();
+}
+
+FAIRLEAD_DECL epoll_set::~epoll_set() = default;
+
+FAIRLEAD_DECL void epoll_set::open() {
+  const int set = ::epoll_create1(EPOLL_CLOEXEC);
+  if (set < 0) throw std::system_error(errno, std::system_category(), "epoll_create1");
+  set_.assign(set);
+}
+
+FAIRLEAD_DECL void epoll_set::shutdown() {
+  for (slot& s : slots_) {
+    if (s.entry == nullptr) continue;
+    ::close(s.entry->descriptor_);
+    s.entry.reset();
+  }
+  removed_.clear();
+}
+
+// A child shares the parent's epoll set: what one of them removes, both lose. So the child gets a new one.
+FAIRLEAD_DECL void epoll_set::notify_fork(asio::execution_context::fork_event event) {
+  if (event != asio::execution_context::fork_child) return;
+  ::close(set_.release());
+  open();
+  first_event_ = last_event_ = 0;
+  thread_ = {};
+  for (const slot& s : slots_) {
+    if (s.entry == nullptr || !s.entry->registered_) continue;
+    s.entry->registered_ = false;
+    watch(*s.entry, s.entry->events_);
+  }
+  armed_ = false;
+  arm();
+}
+
+FAIRLEAD_DECL link_ptr epoll_set::make_link(int socket) {
+  auto entry = std::make_unique<detail::epoll_link>(*this, socket);
+  detail::epoll_link* const l = entry.get();
+  add(std::move(entry));
+  return link_ptr(l);
+}
+
+FAIRLEAD_DECL void epoll_set::add(std::unique_ptr<detail::epoll_entry> entry) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  entry->slot_ = free_slots_.back();
+  free_slots_.pop_back();
+  slots_[entry->slot_].entry = std::move(entry);
+  ++size_;
+  arm();
+}
+
+// Never a pointer: an event of this batch may be for an entry that an earlier one of it removed.
+FAIRLEAD_DECL epoll_event epoll_set::event_of(const detail::epoll_entry& entry) const noexcept {
+  epoll_event event{};
+  event.events = entry.events_;
+  event.data.u64 = (std::uint64_t{slots_[entry.slot_].generation} << 32) | entry.slot_;
+  return event;
+}
+
+FAIRLEAD_DECL void epoll_set::watch(detail::epoll_entry& entry, std::uint32_t events) {
+  entry.events_ = events;
+  epoll_event event = event_of(entry);
+  const int operation = entry.registered_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  if (::epoll_ctl(set_.native_handle(), operation, entry.descriptor_, &event) != 0) {
+    throw std::system_error(errno, std::system_category(), "epoll_ctl");
+  }
+  entry.registered_ = true;
+}
+
+FAIRLEAD_DECL void epoll_set::ignore(detail::epoll_entry& entry) noexcept {
+  if (entry.registered_) ::epoll_ctl(set_.native_handle(), EPOLL_CTL_DEL, entry.descriptor_, nullptr);
+  entry.registered_ = false;
+}
+
+FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept {
+  // Before the close: while a duplicate of the descriptor lives, closing alone leaves its events coming.
+  ignore(entry);
+  ::close(entry.descriptor_);
+  slot& s = slots_[entry.slot_];
+  ++s.generation;
+  free_slots_.push_back(entry.slot_);
+  --size_;
+  // The entry may be on the call stack; serve_batch() frees it.
+  removed_.push_back(std::move(s.entry));
+  if (!in_batch_ && removed_.size() == 1) asio::post(context_, [this] { removed_.clear(); });
+  if (size_ == 0 && armed_) set_.cancel();
+}
+
+FAIRLEAD_DECL void epoll_set::arm() {
+  if (armed_ || in_batch_ || size_ == 0) return;
+  armed_ = true;
+  set_.async_wait(asio::posix::stream_descriptor::wait_read, [this](std::error_code ec) {
+    if (ec == asio::error::operation_aborted && size_ == 0) {
+      armed_ = false;
+      return;
+    }
+    serve();
+  });
+}
+
+FAIRLEAD_DECL void epoll_set::check_thread() {
+  if (size_ == 0 || thread_ == std::thread::id()) thread_ = std::this_thread::get_id();
+  if (thread_ == std::this_thread::get_id()) return;
+  arm();
+  throw std::system_error(errc::wrong_thread);
+}
+
+FAIRLEAD_DECL void epoll_set::serve() {
+  armed_ = false;
+  check_thread();
+  in_batch_ = true;
+  batch_bytes_ = 0;
+  bool again = true;
+  for (int i = 0; again && i < batches_a_turn; ++i) again = serve_batch();
+  in_batch_ = false;
+  if (size_ == 0) thread_ = {};
+  if (first_event_ == last_event_) return arm();
+  armed_ = true;
+  asio::post(context_, [this] { serve(); });
+}
+
+// True when another batch should follow at once.
+FAIRLEAD_DECL bool epoll_set::serve_batch() {
+  if (first_event_ == last_event_) {
+    const int n = ::epoll_wait(set_.native_handle(), events_.data(), static_cast<int>(events_.size()), 0);
+    first_event_ = 0;
+    last_event_ = n > 0 ? static_cast<std::size_t>(n) : 0;
+  }
+  const std::size_t count = last_event_ - first_event_;
+  while (first_event_ != last_event_ && batch_bytes_ < batch_bytes) {
+    const epoll_event& event = events_[first_event_++];
+    const auto index = static_cast<std::uint32_t>(event.data.u64);
+    const auto generation = static_cast<std::uint32_t>(event.data.u64 >> 32);
+    if (slots_[index].entry != nullptr && slots_[index].generation == generation) {
+      slots_[index].entry->on_ready(event.events);
+    }
+  }
+  removed_.clear();
+  return count >= large_batch && batch_bytes_ < batch_bytes;
+}
+
+FAIRLEAD_DECL epoll_listener::epoll_listener(epoll_set& set, int listening_socket,
+                                             std::function<void(int)> on_accept,
+                                             std::function<void()> on_exhausted)
+    : epoll_entry(listening_socket),
+      set_(set),
+      on_accept_(std::move(on_accept)),
+      on_exhausted_(std::move(on_exhausted)) {}
+
+FAIRLEAD_DECL void epoll_listener::resume() { set_.watch(*this, EPOLLIN); }
+
+FAIRLEAD_DECL void epoll_listener::on_ready(std::uint32_t) {
+  for (int i = 0; i < accepts_a_turn; ++i) {
+    const int socket = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (socket >= 0) {
+      on_accept_(socket);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      // The connection stays in the backlog and would be reported without end.
+      set_.ignore(*this);
+      on_exhausted_();
+      return;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return;
+    }  // otherwise that one connection died in the backlog
+  }
+}
+
+}  // namespace fairlead
+
+#endif

@@ -1,0 +1,79 @@
+#ifndef FAIRLEAD_NET_IMPL_SESSION_IPP
+#define FAIRLEAD_NET_IMPL_SESSION_IPP
+
+#include <fairlead/net/detail/session_core.hpp>
+#include <fairlead/net/session.hpp>
+
+#include <asio/system_executor.hpp>
+
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+namespace detail {
+
+FAIRLEAD_DECL void core_ptr::add_reference() const noexcept {
+  if (core_ != nullptr) core_->add_reference();
+}
+
+FAIRLEAD_DECL void core_ptr::drop_reference() const noexcept {
+  if (core_ != nullptr) core_->drop_reference();
+}
+
+FAIRLEAD_DECL asio::any_io_executor executor_of(const core_ptr& core) {
+  if (!core) return asio::system_executor();
+  return core->executor();
+}
+
+FAIRLEAD_DECL std::uint64_t next_wait_number(const core_ptr& core) noexcept {
+  return core ? core->next_wait_number() : 0;
+}
+
+FAIRLEAD_DECL void begin_receive(const core_ptr& core, std::unique_ptr<receive_waiter> waiter,
+                                 std::uint64_t wait_number) {
+  if (core) return core->receive(std::move(waiter), wait_number);
+  receive_waiter& refused = *waiter;
+  refused.schedule(std::move(waiter), errc::closed);
+}
+
+FAIRLEAD_DECL received finish_receive(const core_ptr& core) { return core->take_received(); }
+
+FAIRLEAD_DECL void cancel_receive(const core_ptr& core, std::uint64_t wait_number) {
+  if (core) core->cancel_receive(wait_number);
+}
+
+FAIRLEAD_DECL void begin_send(const core_ptr& core, message whole, completion<std::error_code> done,
+                              std::uint64_t wait_number) {
+  if (core) return core->send(std::move(whole), std::move(done), wait_number);
+  done.post(errc::closed);
+}
+
+FAIRLEAD_DECL void cancel_send(const core_ptr& core, std::uint64_t wait_number) {
+  if (core) core->cancel_send(wait_number);
+}
+
+FAIRLEAD_DECL void begin_close(const core_ptr& core, close_code code, std::string reason,
+                               completion<std::error_code> done) {
+  if (core) return core->close(code, std::move(reason), std::move(done));
+  done.post({});
+}
+
+}  // namespace detail
+
+FAIRLEAD_DECL send_result session::try_send(message_view m) const {
+  return core_ ? core_->try_send(m) : send_result::closed;
+}
+
+FAIRLEAD_DECL std::error_code session::try_close(close_code code, std::string_view reason) const {
+  if (!core_) return errc::closed;
+  return core_->try_close(code, reason);
+}
+
+FAIRLEAD_DECL bool session::is_open() const noexcept { return core_ && core_->is_open(); }
+
+FAIRLEAD_DECL std::string_view session::subprotocol() const noexcept {
+  return core_ ? core_->subprotocol() : std::string_view();
+}
+
+}  // namespace fairlead
+
+#endif

@@ -1,0 +1,172 @@
+#ifndef FAIRLEAD_NET_SESSION_HPP
+#define FAIRLEAD_NET_SESSION_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/net/detail/completion.hpp>
+#include <fairlead/net/detail/inbox.hpp>
+#include <fairlead/protocol/message.hpp>
+#include <fairlead/wire/close_code.hpp>
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/async_result.hpp>
+#include <asio/cancellation_type.hpp>
+#include <asio/use_awaitable.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+
+class request;
+class session;
+
+/// What became of a message given to try_send().
+enum class send_result : unsigned char {
+  sent,     ///< On its way: it leaves with the write that ends this turn.
+  queued,   ///< Waits until the peer has taken what was sent before.
+  posted,   ///< Called from another thread: on its way to the session's own.
+  dropped,  ///< The queue is at its hard limit; the session is being closed with 1013.
+  closed,   ///< The session is closing or gone.
+};
+
+/// How a session ended.
+struct close_info {
+  /// The peer's close code, or `no_status`; `abnormal` when the peer went without a close frame; the code that we sent
+  /// when the connection failed.
+  close_code code = close_code::abnormal;
+  std::string_view reason;  ///< The peer's words, or ours; valid during the call.
+  std::error_code error;    ///< Why it was no clean close (RFC 6455 section 7.1.4); no error for a clean one.
+};
+
+/// Callbacks of a route. Each is optional and runs on the session's thread; on_open and on_close come strictly in
+/// pairs, and nothing follows on_close. What a callback throws closes the session with 1011 and reaches
+/// server::on_error().
+struct handlers {
+  /// The upgrade is accepted. `head` ends with the call.
+  std::function<void(session& ws, const request& head)> on_open = nullptr;
+
+  /// A whole message; its bytes end with the call. Replies of one read leave in one write.
+  std::function<void(session& ws, message_view m)> on_message = nullptr;
+
+  /// The session is over: nothing can be sent or received any more.
+  std::function<void(session& ws, const close_info& info)> on_close = nullptr;
+};
+
+namespace detail {
+
+class session_core;
+
+/// Counts a reference to a session_core.
+class core_ptr {
+ public:
+  core_ptr() noexcept = default;
+  explicit core_ptr(session_core* core) noexcept : core_(core) { add_reference(); }
+  core_ptr(const core_ptr& other) noexcept : core_(other.core_) { add_reference(); }
+  core_ptr(core_ptr&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
+  core_ptr& operator=(core_ptr other) noexcept {
+    std::swap(core_, other.core_);
+    return *this;
+  }
+  ~core_ptr() { drop_reference(); }
+
+  session_core* get() const noexcept { return core_; }
+  session_core* operator->() const noexcept { return core_; }
+  explicit operator bool() const noexcept { return core_ != nullptr; }
+
+ private:
+  void add_reference() const noexcept;
+  void drop_reference() const noexcept;
+
+  session_core* core_ = nullptr;
+};
+
+}  // namespace detail
+
+/// One WebSocket connection (RFC 6455): the same type for both roles, for handlers and for coroutines.
+///
+/// A small copyable handle, safe from any thread. The connection lives as long as it is open, whether or not a handle
+/// to it exists; a handle to a closed one, or an empty one, answers errc::closed. Operations complete on the executor
+/// of their handler, never inside the call that starts them.
+class session {
+ public:
+  session() noexcept = default;
+  explicit session(detail::core_ptr core) noexcept : core_(std::move(core)) {}
+
+  /// Sends a message without waiting. Its bytes are copied or shared before the call returns.
+  send_result try_send(message_view m) const;
+
+  /// Begins to close: messages sent before leave first, then the close frame (RFC 6455 section 7.1.2). The peer has
+  /// `close_timeout` to answer. What it still sends is discarded.
+  /// \param code    `no_status` for a close frame without a code, or one that may_be_sent().
+  /// \param reason  UTF-8, at most max_close_reason_size bytes.
+  /// \return        errc::bad_argument, or errc::closed when it is closing already.
+  std::error_code try_close(close_code code = close_code::normal, std::string_view reason = {}) const;
+
+  /// Waits for the next whole message. At most one at a time; a second answers errc::busy, as does one on a session
+  /// whose route has on_message.
+  /// \par Completion signature  void(std::error_code, std::optional<message>). After a clean close: no error and no
+  ///                            message. After any other end: the error, once the messages before it are taken.
+  /// \par Cancellation          All kinds: no message is lost, the session goes on, and receive() may be called again.
+  template <class Token = asio::use_awaitable_t<>>
+  auto receive(Token&& token = {}) const {
+    return asio::async_initiate<Token, void(std::error_code, std::optional<message>)>(
+        [core = core_](auto handler) { start_receive(core, std::move(handler)); }, token);
+  }
+
+  /// Sends a message and waits until the session's queue is under its low watermark: who awaits each send cannot
+  /// outrun the peer. The bytes are copied or shared before the call returns.
+  /// \par Completion signature  void(std::error_code): errc::closed, or errc::queue_full as for send_result::dropped.
+  /// \par Cancellation          All kinds: ends the wait; the message is sent all the same.
+  template <class Token = asio::use_awaitable_t<>>
+  auto send(message_view m, Token&& token = {}) const {
+    return asio::async_initiate<Token, void(std::error_code)>(
+        [core = core_](auto handler, message whole) { start_send(core, std::move(whole), std::move(handler)); },
+        token, m.keep());
+  }
+
+  /// try_close(), and waits until the session is over, which takes `close_timeout` at most.
+  /// \par Completion signature  void(std::error_code): no error after a clean close, or when it was over already;
+  ///                            errc::bad_argument; otherwise why it was not clean.
+  /// \par Cancellation          None.
+  template <class Token = asio::use_awaitable_t<>>
+  auto close(close_code code, std::string_view reason, Token&& token = {}) const {
+    return asio::async_initiate<Token, void(std::error_code)>(
+        [core = core_](auto handler, close_code c, std::string r) {
+          start_close(core, c, std::move(r), std::move(handler));
+        },
+        token, code, std::string(reason));
+  }
+
+  /// True until the session begins to close.
+  bool is_open() const noexcept;
+
+  /// The sub-protocol that was agreed; empty for none.
+  std::string_view subprotocol() const noexcept;
+
+  friend bool operator==(const session& a, const session& b) noexcept { return a.core_.get() == b.core_.get(); }
+
+ private:
+  template <class Handler>
+  static void start_receive(const detail::core_ptr& core, Handler handler);
+  template <class Handler>
+  static void start_send(const detail::core_ptr& core, message whole, Handler handler);
+  template <class Handler>
+  static void start_close(const detail::core_ptr& core, close_code code, std::string reason, Handler handler);
+
+  detail::core_ptr core_;
+};
+
+}  // namespace fairlead
+
+#include <fairlead/net/impl/session.hpp>
+#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/impl/session.ipp>
+#endif
+
+#endif
