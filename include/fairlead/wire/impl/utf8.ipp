@@ -11,7 +11,7 @@ namespace fairlead::inline FAIRLEAD_ABI {
 namespace detail {
 
 /// From this size a call of simdjson is cheaper than the machine.
-inline constexpr std::size_t min_simdjson_size = 16;
+inline constexpr std::size_t min_simdjson_size = 24;
 
 template <class Word>
 bool is_ascii_word(const std::byte* at) noexcept {
@@ -90,6 +90,6 @@ FAIRLEAD_DECL bool is_valid_utf8(std::span<const std::byte> text) noexcept {
   return machine.complete();
 }
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #endif
