@@ -48,8 +48,8 @@ bool is_scalar_value(std::uint32_t code_point) {
 }
 
 /// Whether some code point's encoding begins with these bytes, 1 to 4 of them. Slow and without a table of
-/// leads: it fills the missing bits with zeros and with ones, decodes both, and asks whether anything between
-/// them is a scalar value that encodes back to these bytes.
+/// leads: it fills the missing bits with zeros and with ones, and asks whether anything between the two is a
+/// scalar value that is encoded in as many bytes.
 bool begins_a_code_point(std::span<const std::uint8_t> bytes, bool& whole) {
   const unsigned lead = bytes[0];
   const unsigned ones = lead < 0x80   ? 0
