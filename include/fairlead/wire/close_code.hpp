@@ -45,7 +45,7 @@ constexpr bool may_be_sent(close_code code) noexcept;
 /// A few words in English for logs, never empty; a literal, so valid for ever.
 constexpr std::string_view description(close_code code) noexcept;
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #include <fairlead/wire/impl/close_code.hpp>
 

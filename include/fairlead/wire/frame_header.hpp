@@ -59,7 +59,7 @@ constexpr decoded_frame_header decode_frame_header(std::span<const std::byte> in
 constexpr std::size_t encode_frame_header(const frame_header& h,
                                           std::span<std::byte, max_frame_header_size> out) noexcept;
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #include <fairlead/wire/impl/frame_header.hpp>
 

@@ -21,7 +21,7 @@ using mask_key = std::array<std::byte, 4>;
 constexpr void apply_mask(std::span<std::byte> payload, const mask_key& key,
                           std::size_t key_offset = 0) noexcept;
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #include <fairlead/wire/impl/mask.hpp>
 

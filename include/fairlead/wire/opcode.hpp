@@ -26,6 +26,6 @@ constexpr bool is_known(opcode op) noexcept {
   return static_cast<unsigned>(op) <= 0xF && ((0x0707u >> static_cast<unsigned>(op)) & 1u) != 0;
 }
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #endif

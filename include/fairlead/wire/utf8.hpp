@@ -50,7 +50,7 @@ class utf8_validator {
 /// Whether `text`, which is whole, is UTF-8 (RFC 3629). The empty text is. Pure, any thread.
 [[nodiscard]] FAIRLEAD_DECL bool is_valid_utf8(std::span<const std::byte> text) noexcept;
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #include <fairlead/wire/impl/utf8.hpp>
 

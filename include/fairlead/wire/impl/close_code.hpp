@@ -16,41 +16,26 @@ constexpr bool may_be_sent(close_code code) noexcept {
 
 constexpr std::string_view description(close_code code) noexcept {
   switch (code) {
-    case close_code::normal:
-      return "normal closure";
-    case close_code::going_away:
-      return "going away";
-    case close_code::protocol_error:
-      return "protocol error";
-    case close_code::unsupported_data:
-      return "unsupported data";
-    case close_code::no_status:
-      return "no status received";
-    case close_code::abnormal:
-      return "abnormal closure";
-    case close_code::invalid_payload:
-      return "invalid payload data";
-    case close_code::policy_violation:
-      return "policy violation";
-    case close_code::message_too_big:
-      return "message too big";
-    case close_code::mandatory_extension:
-      return "mandatory extension missing";
-    case close_code::internal_error:
-      return "internal error";
-    case close_code::service_restart:
-      return "service restart";
-    case close_code::try_again_later:
-      return "try again later";
-    case close_code::bad_gateway:
-      return "bad gateway";
-    case close_code::tls_handshake:
-      return "TLS handshake failed";
+    case close_code::normal: return "normal closure";
+    case close_code::going_away: return "going away";
+    case close_code::protocol_error: return "protocol error";
+    case close_code::unsupported_data: return "unsupported data";
+    case close_code::no_status: return "no status received";
+    case close_code::abnormal: return "abnormal closure";
+    case close_code::invalid_payload: return "invalid payload data";
+    case close_code::policy_violation: return "policy violation";
+    case close_code::message_too_big: return "message too big";
+    case close_code::mandatory_extension: return "mandatory extension missing";
+    case close_code::internal_error: return "internal error";
+    case close_code::service_restart: return "service restart";
+    case close_code::try_again_later: return "try again later";
+    case close_code::bad_gateway: return "bad gateway";
+    case close_code::tls_handshake: return "TLS handshake failed";
   }
   if (code < first_registered_close_code || code > last_private_close_code) return "unassigned close code";
   return code < first_private_close_code ? "registered close code" : "private close code";
 }
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #endif

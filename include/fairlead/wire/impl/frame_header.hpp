@@ -45,55 +45,59 @@ constexpr errc check_64_bit_length(std::span<const std::byte> field) noexcept {
   return errc::ok;
 }
 
-}  // namespace detail
-
-constexpr decoded_frame_header decode_frame_header(std::span<const std::byte> in) noexcept {
-  const auto refuse = [](errc error) { return decoded_frame_header{error, 0, {}}; };
-  constexpr decoded_frame_header more_needed;
-  if (in.empty()) return more_needed;
-
+/// Decodes into `h` and `size`, which stays 0 while more input is needed. The result goes through references
+/// so that it is built where the caller wants it: returned by value on each path, it is copied, and the copy
+/// waits for the small stores before it.
+constexpr errc decode_into(frame_header& h, std::size_t& size, std::span<const std::byte> in) noexcept {
+  if (in.empty()) return errc::ok;
   const auto first = std::to_integer<std::uint8_t>(in[0]);
-  const bool fin = (first & detail::fin_bit) != 0;
-  const auto op = static_cast<opcode>(first & detail::opcode_bits);
-  if (!is_known(op)) return refuse(errc::reserved_opcode);
+  h.fin = (first & fin_bit) != 0;
+  h.rsv1 = (first & rsv1_bit) != 0;
+  h.rsv2 = (first & rsv2_bit) != 0;
+  h.rsv3 = (first & rsv3_bit) != 0;
+  h.op = static_cast<opcode>(first & opcode_bits);
+  if (!is_known(h.op)) return errc::reserved_opcode;
   // "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented."
   // (RFC 6455 section 5.5)
-  if (is_control(op) && !fin) return refuse(errc::fragmented_control);
-  if (in.size() < 2) return more_needed;
+  if (is_control(h.op) && !h.fin) return errc::fragmented_control;
 
+  if (in.size() < 2) return errc::ok;
   const auto second = std::to_integer<std::uint8_t>(in[1]);
-  std::uint64_t payload_size = second & detail::length_bits;
-  std::size_t size = 2;
-  if (payload_size > detail::max_7_bit_length) {
+  std::size_t end = 2;
+  h.payload_size = second & length_bits;
+  if (h.payload_size > max_7_bit_length) {
+    if (is_control(h.op)) return errc::oversized_control;
     // "the minimal number of bytes MUST be used to encode the length" (RFC 6455 section 5.2)
-    if (is_control(op)) return refuse(errc::oversized_control);
-    if (payload_size == detail::length_in_16_bits) {
-      size += sizeof(std::uint16_t);
-      if (in.size() < size) return more_needed;
-      payload_size = detail::load_big_endian(in.subspan(2, sizeof(std::uint16_t)));
-      if (payload_size <= detail::max_7_bit_length) return refuse(errc::length_not_minimal);
+    if (h.payload_size == length_in_16_bits) {
+      end += sizeof(std::uint16_t);
+      if (in.size() < end) return errc::ok;
+      h.payload_size = load_big_endian(in.subspan(2, sizeof(std::uint16_t)));
+      if (h.payload_size <= max_7_bit_length) return errc::length_not_minimal;
     } else {
-      size += sizeof(std::uint64_t);
+      end += sizeof(std::uint64_t);
       const auto field = in.subspan(2, std::min(in.size() - 2, sizeof(std::uint64_t)));
-      if (const errc error = detail::check_64_bit_length(field); error != errc::ok) return refuse(error);
-      if (in.size() < size) return more_needed;
-      payload_size = detail::load_big_endian(field);
+      if (const errc error = check_64_bit_length(field); error != errc::ok) return error;
+      if (in.size() < end) return errc::ok;
+      h.payload_size = load_big_endian(field);
     }
   }
 
-  decoded_frame_header result;
-  if ((second & detail::mask_bit) != 0) {
-    if (in.size() < size + sizeof(mask_key)) return more_needed;
-    result.header.mask = mask_key{in[size], in[size + 1], in[size + 2], in[size + 3]};
-    size += sizeof(mask_key);
+  if ((second & mask_bit) != 0) {
+    if (in.size() < end + sizeof(mask_key)) return errc::ok;
+    // Not byte by byte: the key is soon read as one word.
+    mask_key& key = h.mask.emplace();
+    std::copy_n(in.data() + end, key.size(), key.data());
+    end += key.size();
   }
-  result.size = size;
-  result.header.fin = fin;
-  result.header.rsv1 = (first & detail::rsv1_bit) != 0;
-  result.header.rsv2 = (first & detail::rsv2_bit) != 0;
-  result.header.rsv3 = (first & detail::rsv3_bit) != 0;
-  result.header.op = op;
-  result.header.payload_size = payload_size;
+  size = end;
+  return errc::ok;
+}
+
+}  // namespace detail
+
+constexpr decoded_frame_header decode_frame_header(std::span<const std::byte> in) noexcept {
+  decoded_frame_header result;
+  result.error = detail::decode_into(result.header, result.size, in);
   return result;
 }
 
@@ -121,12 +125,12 @@ constexpr std::size_t encode_frame_header(const frame_header& h,
     size += sizeof(std::uint64_t);
   }
   if (h.mask) {
-    std::copy(h.mask->begin(), h.mask->end(), out.subspan(size).begin());
+    std::copy_n(h.mask->data(), h.mask->size(), out.data() + size);
     size += h.mask->size();
   }
   return size;
 }
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #endif

@@ -8,21 +8,18 @@
 namespace fairlead::inline FAIRLEAD_ABI {
 namespace detail {
 
-/// apply_mask() in words; `key` begins with the byte for the front of `payload`.
-FAIRLEAD_DECL void apply_mask_in_words(std::span<std::byte> payload, const mask_key& key) noexcept;
+/// apply_mask() in words.
+FAIRLEAD_DECL void apply_mask_in_words(std::span<std::byte> payload, const mask_key& key,
+                                       std::size_t key_offset) noexcept;
 
 }  // namespace detail
 
 constexpr void apply_mask(std::span<std::byte> payload, const mask_key& key,
                           std::size_t key_offset) noexcept {
-  const auto key_byte = [&key, key_offset](std::size_t i) { return key[(key_offset + i) % key.size()]; };
-  if (std::is_constant_evaluated()) {
-    for (std::size_t i = 0; i < payload.size(); ++i) payload[i] ^= key_byte(i);
-  } else {
-    detail::apply_mask_in_words(payload, {key_byte(0), key_byte(1), key_byte(2), key_byte(3)});
-  }
+  if (!std::is_constant_evaluated()) return detail::apply_mask_in_words(payload, key, key_offset);
+  for (std::size_t i = 0; i < payload.size(); ++i) payload[i] ^= key[(key_offset + i) % key.size()];
 }
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #endif

@@ -20,20 +20,11 @@ constexpr bool utf8_machine::feed(std::byte next) noexcept {
   if (value < 0xC2 || value > 0xF4) return fail();
   missing_ = value < 0xE0 ? 1 : value < 0xF0 ? 2 : 3;
   switch (value) {
-    case 0xE0:
-      low_ = 0xA0;
-      break;  // below: overlong
-    case 0xED:
-      high_ = 0x9F;
-      break;  // above: surrogates
-    case 0xF0:
-      low_ = 0x90;
-      break;  // below: overlong
-    case 0xF4:
-      high_ = 0x8F;
-      break;  // above: beyond U+10FFFF
-    default:
-      break;
+    case 0xE0: low_ = 0xA0; break;   // below: overlong
+    case 0xED: high_ = 0x9F; break;  // above: surrogates
+    case 0xF0: low_ = 0x90; break;   // below: overlong
+    case 0xF4: high_ = 0x8F; break;  // above: beyond U+10FFFF
+    default: break;
   }
   return true;
 }
@@ -46,6 +37,6 @@ constexpr bool utf8_machine::fail() noexcept {
 }
 
 }  // namespace detail
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #endif

@@ -11,37 +11,35 @@ namespace fairlead::inline FAIRLEAD_ABI {
 namespace detail {
 
 /// From this size a call of simdjson is cheaper than the machine.
-inline constexpr std::size_t min_simdjson_size = 16;
+inline constexpr std::size_t min_simdjson_size = 24;
 
-template <class Word>
-bool is_ascii_word(const std::byte* at) noexcept {
-  Word word;
+inline std::uint64_t load_word(const std::byte* at) noexcept {
+  std::uint64_t word;
   std::memcpy(&word, at, sizeof word);
-  return (word & (static_cast<Word>(-1) / 0xFF * 0x80)) == 0;
+  return word;
 }
 
 /// How many bytes at the front are ASCII for certain: the whole text if all of it is, else some whole words.
 inline std::size_t ascii_prefix_size(std::span<const std::byte> text) noexcept {
-  using word = std::uint64_t;
+  constexpr std::size_t word_size = sizeof(std::uint64_t);
+  constexpr std::uint64_t top_bits = 0x8080'8080'8080'8080;
   const std::byte* const data = text.data();
   const std::size_t size = text.size();
-  if (size < sizeof(word)) {
-    for (std::size_t i = 0; i < size; ++i) {
-      if (!is_ascii_word<std::uint8_t>(data + i)) return i;
-    }
-    return size;
-  }
   std::size_t i = 0;
-  for (word block[4]; i + sizeof block <= size; i += sizeof block) {
-    std::memcpy(block, data + i, sizeof block);
-    const word all = (block[0] | block[1]) | (block[2] | block[3]);
-    if (!is_ascii_word<word>(reinterpret_cast<const std::byte*>(&all))) break;
+  if (size < word_size) {
+    while (i < size && (data[i] & std::byte{0x80}) == std::byte{0}) ++i;
+    return i;
   }
-  for (; i + sizeof(word) <= size; i += sizeof(word)) {
-    if (!is_ascii_word<word>(data + i)) return i;
+  for (; i + 4 * word_size <= size; i += 4 * word_size) {
+    const std::uint64_t words = load_word(data + i) | load_word(data + i + word_size) |
+                                load_word(data + i + 2 * word_size) | load_word(data + i + 3 * word_size);
+    if ((words & top_bits) != 0) break;
+  }
+  for (; i + word_size <= size; i += word_size) {
+    if ((load_word(data + i) & top_bits) != 0) return i;
   }
   // The last word overlaps the one before instead of going byte by byte.
-  return is_ascii_word<word>(data + size - sizeof(word)) ? size : i;
+  return (load_word(data + size - word_size) & top_bits) == 0 ? size : i;
 }
 
 /// How many bytes at the end belong to a code point that is not finished there, judging by its lead byte
@@ -90,6 +88,6 @@ FAIRLEAD_DECL bool is_valid_utf8(std::span<const std::byte> text) noexcept {
   return machine.complete();
 }
 
-}  // namespace fairlead::inline FAIRLEAD_ABI
+}  // namespace fairlead
 
 #endif
