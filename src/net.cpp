@@ -1,10 +1,14 @@
+#include <fairlead/net/detail/http_exchange.ipp>
 #include <fairlead/net/detail/inbox.ipp>
 #include <fairlead/net/detail/mailbox.ipp>
+#include <fairlead/net/detail/route_table.ipp>
 #include <fairlead/net/detail/session_core.ipp>
 #include <fairlead/net/detail/session_service.ipp>
 #include <fairlead/net/detail/socket.ipp>
+#include <fairlead/net/detail/static_files.ipp>
 #include <fairlead/net/impl/asio_link.ipp>
 #include <fairlead/net/impl/epoll_set.ipp>
 #include <fairlead/net/impl/memory_link.ipp>
+#include <fairlead/net/impl/server.ipp>
 #include <fairlead/net/impl/session.ipp>
 #include <fairlead/net/impl/timer_wheel.ipp>

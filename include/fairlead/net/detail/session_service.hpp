@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -65,6 +66,9 @@ class session_service final : public asio::execution_context::service {
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
   void add(endpoint& e) noexcept;
   void remove(endpoint& e) noexcept;
+
+  /// Called when the last endpoint is gone.
+  std::function<void()> on_empty;
 
   /// Calls stop() or abort() of every endpoint.
   void stop_all();

@@ -42,6 +42,7 @@ FAIRLEAD_DECL void session_service::remove(endpoint& e) noexcept {
   (e.previous_ != nullptr ? e.previous_->next_ : endpoints_) = e.next_;
   e.next_ = e.previous_ = nullptr;
   size_.fetch_sub(1, std::memory_order_relaxed);
+  if (endpoints_ == nullptr && on_empty) on_empty();
 }
 
 // Calls `f` for each endpoint; `f` may end the one it is given, but no other.

@@ -1,0 +1,121 @@
+#ifndef FAIRLEAD_NET_DETAIL_HTTP_EXCHANGE_IPP
+#define FAIRLEAD_NET_DETAIL_HTTP_EXCHANGE_IPP
+
+#include <fairlead/handshake/subprotocol.hpp>
+#include <fairlead/handshake/upgrade.hpp>
+#include <fairlead/net/detail/http_exchange.hpp>
+
+#include <array>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+FAIRLEAD_DECL void http_exchange::begin(session_service& service, link_ptr l,
+                                        std::shared_ptr<const route_table> routes) {
+  auto* const exchange = new http_exchange(service, std::move(l), std::move(routes));
+  exchange->link_->start(*exchange);
+}
+
+FAIRLEAD_DECL http_exchange::http_exchange(session_service& service, link_ptr l,
+                                           std::shared_ptr<const route_table> routes)
+    : service_(service), link_(std::move(l)), routes_(std::move(routes)), parser_(routes_->head) {
+  service_.add(*this);
+  // From the accept, not from the last byte: who sends one byte now and then is not waited for.
+  service_.schedule(*this, clock::now() + routes_->handshake_timeout);
+}
+
+FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
+  if (responding_) {
+    constexpr std::size_t max_discarded_size = 1024 * 1024;
+    discarded_size_ += bytes.size();
+    if (discarded_size_ > max_discarded_size) end();
+    return;
+  }
+  const parse_result parsed = parser_.feed(bytes);
+  switch (parsed.state) {
+    case parse_state::need_more: return;
+    case parse_state::failed: return respond(error_response(parsed.error), false);
+    case parse_state::done: return on_head(bytes.subspan(parsed.consumed));
+  }
+}
+
+FAIRLEAD_DECL void http_exchange::on_head(std::span<std::byte> behind) {
+  request head = parser_.take();
+  const bool head_only = head.method() == "HEAD";
+  response answer;
+  try {
+    if (wants_upgrade(head)) {
+      const auto route = routes_->find_session(head);
+      const upgrade_request wanted = check_upgrade(head);
+      if (route != nullptr && wanted.error == errc::ok) return upgrade(route, wanted, std::move(head), behind);
+      answer = route == nullptr ? text_response(http_status::not_found, "there is nothing here\n")
+                                : error_response(wanted.error);
+    } else {
+      answer = routes_->answer(head);
+    }
+  } catch (...) {
+    answer = text_response(http_status::internal_server_error, "this went wrong on our side\n");
+  }
+  respond(answer, head_only);
+}
+
+FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> route,
+                                          const upgrade_request& wanted, request head,
+                                          std::span<std::byte> behind) {
+  const std::string_view subprotocol =
+      choose_subprotocol(wanted.subprotocols, route->options.subprotocols).value_or(std::string_view());
+  const std::string answer = encode(upgrade_response(wanted.key, subprotocol)).bytes;
+  session_service& service = service_;
+  auto* const core = new session_core(service, std::move(link_), std::move(route), subprotocol);
+  end();  // the link has another sink from here on
+  core->open(answer, std::move(head), behind);
+}
+
+FAIRLEAD_DECL void http_exchange::respond(const response& answer, bool head_only) {
+  encoded_response encoded = encode(answer, head_only);
+  if (encoded.error != errc::ok) {  // a handler's answer that must not go on the wire
+    encoded = encode(text_response(http_status::internal_server_error, "this went wrong on our side\n"), head_only);
+  }
+  output_ = std::move(encoded.bytes);
+  responding_ = true;
+  service_.schedule(*this, clock::now() + routes_->handshake_timeout);
+  write();
+}
+
+FAIRLEAD_DECL void http_exchange::write() {
+  const auto rest = std::as_bytes(std::span(output_)).subspan(written_);
+  const std::array<std::span<const std::byte>, 1> gather{rest};
+  const write_result written = link_->write(gather);
+  if (written.error) return end();
+  written_ += written.size;
+  if (written_ < output_.size()) {
+    if (written.size != 0) service_.schedule(*this, clock::now() + routes_->handshake_timeout);
+    return;
+  }
+  // Read what still comes until the peer closes: a reset for unread bytes could overtake the answer.
+  link_->shutdown_sending();
+  if (at_eof_) return end();
+  service_.schedule(*this, clock::now() + routes_->close_timeout);
+}
+
+FAIRLEAD_DECL void http_exchange::on_writable() { write(); }
+
+FAIRLEAD_DECL void http_exchange::on_eof() {
+  at_eof_ = true;
+  if (!responding_ || written_ == output_.size()) end();
+}
+
+FAIRLEAD_DECL void http_exchange::stop() {
+  if (!responding_ || written_ == output_.size()) end();
+}
+
+FAIRLEAD_DECL void http_exchange::end() {
+  service_.remove(*this);
+  delete this;
+}
+
+FAIRLEAD_DECL void http_exchange::drop() noexcept { delete this; }
+
+}  // namespace fairlead
+
+#endif

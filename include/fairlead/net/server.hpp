@@ -1,0 +1,154 @@
+#ifndef FAIRLEAD_NET_SERVER_HPP
+#define FAIRLEAD_NET_SERVER_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/handshake/request.hpp>
+#include <fairlead/handshake/request_parser.hpp>
+#include <fairlead/handshake/response.hpp>
+#include <fairlead/net/link.hpp>
+#include <fairlead/net/session.hpp>
+#include <fairlead/net/session_options.hpp>
+#include <fairlead/time.hpp>
+
+#include <asio/awaitable.hpp>
+#include <asio/io_context.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+
+/// What moves the bytes of accepted connections.
+enum class link_kind : unsigned char {
+  epoll,  ///< One epoll set for each thread: the least memory and time. Linux.
+  asio,   ///< Plain Asio sockets.
+};
+
+/// How a server listens and what its connections may cost. The defaults suit a server on the open internet.
+struct server_options {
+  std::string address = "0.0.0.0";  ///< A numeric IPv4 or IPv6 address; `::` for both.
+  std::uint16_t port = 0;           ///< 0 lets the system choose; server::port() tells which.
+
+  /// Connections that the kernel completes before they are accepted; the system may have a lower limit.
+  int backlog = 1024;
+
+  /// Event loops of a server that has its own, each with a thread. A connection stays on the one that had the fewest.
+  std::size_t threads = 1;
+
+  link_kind link = link_kind::epoll;
+
+  /// From the accept to the end of the request's head; then the connection is closed.
+  duration handshake_timeout = std::chrono::seconds(10);
+
+  /// What a request's head may cost; past it 431.
+  head_limits head{};
+
+  /// For routes that bring no options of their own.
+  session_options session{};
+};
+
+/// Accepts connections, answers HTTP, and makes sessions of those that ask for an upgrade.
+///
+/// Set up the routes, then run(). All of it on one thread, but for stop(), which may be called from any.
+class server {
+ public:
+  /// A server with event loops of its own, as many as `options.threads`: for run().
+  explicit server(server_options options = {});
+
+  /// A server on a context that the caller runs, on one thread. Call listen(). `context` has to outlive the server;
+  /// sessions live on without it.
+  explicit server(asio::io_context& context, server_options options = {});
+
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  /// Stops listening. On own event loops all connections end without further calls.
+  ~server();
+
+  /// Sessions at `pattern`, such as `/echo` or `/rooms/{room}`, with callbacks. The first pattern that matches is taken.
+  /// Throws std::invalid_argument for a bad pattern, as do the other functions that take one.
+  void route(std::string pattern, handlers callbacks);
+  void route(std::string pattern, handlers callbacks, session_options options);
+
+  /// Sessions at `pattern`, each with a coroutine `asio::awaitable<void>(session)` or `(session, request)`. When it ends
+  /// the session is closed with 1000; when it throws, with 1011, unless what it throws only says that the session is
+  /// over.
+  template <class Coroutine>
+    requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
+  void route(std::string pattern, Coroutine coroutine) {
+    add_coroutine(std::move(pattern), erase(std::move(coroutine)), nullptr);
+  }
+  template <class Coroutine>
+    requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
+  void route(std::string pattern, Coroutine coroutine, session_options options) {
+    add_coroutine(std::move(pattern), erase(std::move(coroutine)), &options);
+  }
+
+  /// Answers GET and HEAD at `pattern`. What the handler throws becomes 500.
+  void get(std::string pattern, std::function<response(const request&)> handler);
+
+  /// Answers GET and HEAD at `path` with `{"status":"ok","connections":N}`.
+  void health(std::string path);
+
+  /// Answers GET and HEAD below `prefix` with the files of a folder, each at most 64 MiB; hidden files and links that
+  /// lead out of the folder are not there. Throws std::system_error when the folder cannot be read.
+  void files(std::string prefix, const std::filesystem::path& folder);
+
+  /// Is told what callbacks and coroutines throw, on the session's thread.
+  void on_error(std::function<void(const session& ws, std::exception_ptr error)> handler);
+
+  /// Begins to accept connections; no route can be added any more. Throws std::system_error, which names the address,
+  /// when the port is taken or may not be used.
+  void listen();
+
+  /// The port that listen() got.
+  std::uint16_t port() const noexcept;
+
+  /// Serves a connection that was made elsewhere, such as one end of make_memory_pair(). On the server's thread.
+  void serve(link_ptr connection);
+
+  /// Listens unless it does, and serves until stop() or SIGINT or SIGTERM, then until every session is closed; a second
+  /// signal closes them at once. For a server with event loops of its own.
+  void run();
+
+  /// Stops accepting and closes every session with 1001; each has its close timeout. From any thread.
+  void stop();
+
+  /// Connections now, whatever their state. From any thread.
+  std::size_t connection_count() const noexcept;
+
+ private:
+  using erased_coroutine = std::function<asio::awaitable<void>(session, request)>;
+
+  template <class Coroutine>
+  static erased_coroutine erase(Coroutine coroutine) {
+    if constexpr (std::invocable<Coroutine&, session, request>) {
+      return coroutine;
+    } else {
+      return [coroutine = std::move(coroutine)](session ws, const request&) mutable {
+        return coroutine(std::move(ws));
+      };
+    }
+  }
+
+  void add_coroutine(std::string pattern, erased_coroutine coroutine, const session_options* options);
+
+  class impl;
+  std::shared_ptr<impl> impl_;
+};
+
+}  // namespace fairlead
+
+#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/impl/server.ipp>
+#endif
+
+#endif
