@@ -8,8 +8,15 @@
 #include <algorithm>
 #include <cassert>
 #include <utility>
+#include <vector>
 
 namespace fairlead::inline FAIRLEAD_ABI {
+namespace detail {
+
+/// Room for what most browsers send, so that it is allocated once.
+inline constexpr std::size_t usual_head_size = 768;
+
+}  // namespace detail
 
 FAIRLEAD_DECL parse_result request_parser::feed(std::span<const std::byte> in) {
   if (state_ != parse_state::need_more) return {state_, error_, 0};
@@ -57,12 +64,15 @@ FAIRLEAD_DECL errc request_parser::examine(char c) noexcept {
 FAIRLEAD_DECL void request_parser::keep(std::string_view bytes) {
   if (bytes.empty()) return;
   if (data_ == nullptr) data_ = std::make_unique<detail::request_data>();
-  std::string& head = data_->head;
+  std::vector<char>& head = data_->head;
   const std::size_t needed = head.size() + bytes.size();
-  // Doubling keeps the copies linear, and the limit is as much as a peer can make us hold.
-  if (needed > head.capacity())
-    head.reserve(std::min(limits_.max_head_size, std::max(needed, 2 * head.capacity())));
-  head.append(bytes);
+  if (needed > head.capacity()) {
+    // Doubling keeps the copies linear, and the limit is as much as a peer can make us hold. A std::string
+    // would not do: libstdc++ doubles whatever reserve() asks for.
+    const std::size_t wanted = std::max({needed, 2 * head.capacity(), detail::usual_head_size});
+    head.reserve(std::min(limits_.max_head_size, wanted));
+  }
+  head.insert(head.end(), bytes.begin(), bytes.end());
 }
 
 FAIRLEAD_DECL errc request_parser::end_line() {
@@ -86,9 +96,7 @@ FAIRLEAD_DECL errc request_parser::end_line() {
 // Checked before the fields arrive: whoever speaks another protocol learns it now, not at the timeout.
 FAIRLEAD_DECL errc request_parser::end_first_line() {
   position_ = position::fields;
-  std::string_view line = data_->head;
-  line.remove_suffix(2);
-  return detail::check_request_line(line);
+  return detail::check_request_line({data_->head.data(), data_->head.size() - 2});
 }
 
 FAIRLEAD_DECL errc request_parser::end_head() {
