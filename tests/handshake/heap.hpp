@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-// What this program's operator new has handed out.
+// What this program's operator new has handed out; always 0 under a sanitizer.
 namespace heap {
 
 /// Bytes that are allocated now.
