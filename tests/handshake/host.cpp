@@ -24,30 +24,16 @@ TEST_CASE("names_and_addresses_are_hosts_with_and_without_a_port") {
 }
 
 TEST_CASE("what_is_no_host_is_refused") {
-  for (const std::string_view host : {std::string_view(""),
-                                      std::string_view(":80"),
-                                      std::string_view("a b"),
-                                      std::string_view("@"),
-                                      std::string_view("user@a"),
-                                      std::string_view("a,b"),
-                                      std::string_view("a/b"),
-                                      std::string_view("http://a"),
-                                      std::string_view("a%41"),
-                                      std::string_view("::1"),
-                                      std::string_view("["),
-                                      std::string_view("]"),
-                                      std::string_view("[]"),
-                                      std::string_view("[::1"),
-                                      std::string_view("::1]"),
-                                      std::string_view("[::1]a"),
-                                      std::string_view("[[::1]]"),
-                                      std::string_view("[a]"),
-                                      std::string_view("[fe80::1%25eth0]"),
-                                      std::string_view("[v1.a]"),
-                                      std::string_view("[1.2.3.4]"),
-                                      std::string_view("a\0b", 3),
-                                      std::string_view("b\xc3\xbc"),
-                                      std::string_view("a[::1]")}) {
+  for (const std::string_view host :
+       {std::string_view(""),          std::string_view(":80"),       std::string_view("a b"),
+        std::string_view("@"),         std::string_view("user@a"),    std::string_view("a,b"),
+        std::string_view("a/b"),       std::string_view("http://a"),  std::string_view("a%41"),
+        std::string_view("::1"),       std::string_view("["),         std::string_view("]"),
+        std::string_view("[]"),        std::string_view("[::1"),      std::string_view("::1]"),
+        std::string_view("[::1]a"),    std::string_view("[::1]880"),  std::string_view("[::1].80"),
+        std::string_view("[[::1]]"),   std::string_view("[a]"),       std::string_view("[fe80::1%25eth0]"),
+        std::string_view("[v1.a]"),    std::string_view("[1.2.3.4]"), std::string_view("a\0b", 3),
+        std::string_view("b\xc3\xbc"), std::string_view("a[::1]")}) {
     CAPTURE(host);
     CHECK_FALSE(is_host(host));
   }

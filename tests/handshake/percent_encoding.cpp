@@ -2,8 +2,9 @@
 
 #include <support/catch.hpp>
 
-#include <array>
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 using namespace fairlead::detail;
 
@@ -34,6 +35,14 @@ TEST_CASE("a_percent_sign_without_two_digits_is_refused") {
     CAPTURE(text);
     CHECK_FALSE(percent_decode(text, plus_sign::is_itself));
     CHECK_FALSE(is_percent_encoded(text));
+  }
+}
+
+TEST_CASE("digits_behind_the_end_do_not_count") {
+  const std::string_view whole = "%41";
+  for (const std::size_t size : {1U, 2U}) {
+    CHECK_FALSE(percent_decode(whole.substr(0, size), plus_sign::is_itself));
+    CHECK_FALSE(is_percent_encoded(whole.substr(0, size)));
   }
 }
 

@@ -84,8 +84,7 @@ FAIRLEAD_DECL errc request_parser::end_line() {
       data_->head.clear();
       head_size_ = 0;
       return errc::ok;
-    case position::request_line:
-      return end_first_line();
+    case position::request_line: return end_first_line();
     case position::fields:
       if (is_empty) return end_head();
       return ++field_count_ > limits_.max_fields ? errc::head_too_large : errc::ok;
