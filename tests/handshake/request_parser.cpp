@@ -82,6 +82,7 @@ const std::vector<refused_head>& refused_request_lines() {
       {heads::with("GET /?q=100% HTTP/1.1"), errc::bad_request_line},
       {"GET / HTTP/1.1\nHost: a\r\n\r\n", errc::bad_request_line},
       {"GET / HTTP/1.1\rHost: a\r\n\r\n", errc::bad_request_line},
+      {"GET / HTTP/1.1\rx\nHost: a\r\n\r\n", errc::bad_request_line},
       {"GET / HTTP/1.1\r\r\nHost: a\r\n\r\n", errc::bad_request_line},
       {"\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", errc::bad_request_line},
       {"\x16\x03\x01\x02", errc::bad_request_line},  // a TLS client
@@ -97,6 +98,7 @@ std::vector<refused_head> refused_fields() {
   // H11: RFC 9112 sections 2.2, 5.1, 5.2.
   for (const std::string& line : {"X: a\nY: b"s,
                                   "X: a\rb"s,
+                                  "X: a\rb\nY: c"s,
                                   "X: a\r"s,
                                   "X: a\r\n folded"s,
                                   "X: a\r\n\tfolded"s,
@@ -195,6 +197,19 @@ TEST_CASE("parser_refuses_every_malformed_head_with_its_error") {
     CHECK(result.state == parse_state::failed);
     CHECK(result.error == each.error);
     CHECK(result.consumed <= each.head.size());
+  }
+}
+
+TEST_CASE("parser_refuses_at_the_byte_that_breaks_the_rule") {
+  struct {
+    std::string_view head;
+    std::size_t consumed;
+  } const rows[] = {
+      {"GET /\n", 6}, {"GET /\ra\r\n", 7}, {"GET /\x01 HTTP/1.1\r\n", 6}, {"GET /\r\nHost: a\r\n", 7}};
+  for (const auto& row : rows) {
+    CAPTURE(row.head);
+    CHECK(heads::parse_whole(row.head).result ==
+          parse_result{parse_state::failed, errc::bad_request_line, row.consumed});
   }
 }
 

@@ -62,6 +62,7 @@ class request_parser {
  private:
   enum class position : std::uint8_t { start, request_line, fields };
 
+  FAIRLEAD_DECL std::size_t skip_plain(std::string_view text) noexcept;
   FAIRLEAD_DECL errc examine(char c) noexcept;
   FAIRLEAD_DECL void keep(std::string_view bytes);
   FAIRLEAD_DECL errc end_line();

@@ -22,7 +22,7 @@ FAIRLEAD_DECL parse_result request_parser::feed(std::span<const std::byte> in) {
   if (state_ != parse_state::need_more) return {state_, error_, 0};
   const std::string_view text(reinterpret_cast<const char*>(in.data()), in.size());
   std::size_t kept = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = skip_plain(text); i < text.size(); i += 1 + skip_plain(text.substr(i + 1))) {
     errc fault = examine(text[i]);
     const bool line_ended = fault == errc::ok && text[i] == '\n';
     if (line_ended) {
@@ -42,6 +42,19 @@ FAIRLEAD_DECL request request_parser::take() noexcept {
   return request(std::move(data_));
 }
 
+// The bytes that change nothing but the sizes are most of a head, and need no more than a look.
+FAIRLEAD_DECL std::size_t request_parser::skip_plain(std::string_view text) noexcept {
+  if (after_carriage_return_) return 0;
+  const std::size_t allowed =
+      std::min(limits_.max_head_size - head_size_, limits_.max_line_size - line_size_);
+  const std::string_view candidates = text.substr(0, allowed);
+  const auto end = std::find_if(candidates.begin(), candidates.end(), detail::is_forbidden_in_line);
+  const auto size = static_cast<std::size_t>(end - candidates.begin());
+  head_size_ += size;
+  line_size_ += size;
+  return size;
+}
+
 // What one byte decides by itself, so that neither a limit nor a forbidden byte waits for the end of its
 // line.
 FAIRLEAD_DECL errc request_parser::examine(char c) noexcept {
@@ -58,7 +71,7 @@ FAIRLEAD_DECL errc request_parser::examine(char c) noexcept {
     return errc::ok;
   }
   if (++line_size_ > limits_.max_line_size) return errc::head_too_large;
-  return is_field_value({&c, 1}) ? errc::ok : malformed;
+  return detail::is_forbidden_in_line(c) ? malformed : errc::ok;
 }
 
 FAIRLEAD_DECL void request_parser::keep(std::string_view bytes) {
