@@ -10,6 +10,15 @@
 #include <string_view>
 
 namespace fairlead::inline FAIRLEAD_ABI {
+namespace detail {
+
+/// The bytes that no line of a head may hold: CR and LF end lines, the rest is where parsers disagree.
+constexpr bool is_forbidden_in_line(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7F;
+}
+
+}  // namespace detail
 
 /// One line of an HTTP head (RFC 9110 section 5). Views of bytes that the request owns.
 struct http_field {

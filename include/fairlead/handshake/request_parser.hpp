@@ -30,9 +30,10 @@ enum class parse_state : std::uint8_t {
 struct parse_result {
   parse_state state = parse_state::need_more;
   errc error = errc::ok;  ///< Not `ok` if and only if `failed`.
-  std::size_t consumed =
-      0;  ///< Bytes of this input that were used. All of it while more is needed; when done, what
-          ///< follows belongs to the first frames; when failed, the last one broke the rule.
+
+  /// Bytes of this input that were used: all of it while more is needed. When done, what follows belongs to
+  /// the first frames; when failed, the last one used broke the rule.
+  std::size_t consumed = 0;
 
   friend bool operator==(const parse_result&, const parse_result&) = default;
 };
@@ -61,6 +62,7 @@ class request_parser {
  private:
   enum class position : std::uint8_t { start, request_line, fields };
 
+  FAIRLEAD_DECL std::size_t skip_plain(std::string_view text) noexcept;
   FAIRLEAD_DECL errc examine(char c) noexcept;
   FAIRLEAD_DECL void keep(std::string_view bytes);
   FAIRLEAD_DECL errc end_line();

@@ -23,12 +23,13 @@ namespace detail {
 /// The one allocation behind a request: the parser fills it, the request reads it, and it never moves, so the
 /// views hold for as long as it lives.
 struct request_data {
-  std::string head;  ///< Request line, fields and empty line, as the peer sent them.
+  std::vector<char> head;  ///< Request line, fields and empty line, as the peer sent them.
   std::string_view method;
   std::string_view target;
+  std::string_view path;  ///< Of the target, or of `decoded_path` where the two differ.
   std::string_view query_string;
   std::string_view host;
-  std::string path;
+  std::string decoded_path;
   std::vector<http_field> fields;
   std::vector<path_param> params;
 };

@@ -27,12 +27,6 @@ constexpr std::array<bool, 256> make_token_bytes() noexcept {
 }
 inline constexpr std::array<bool, 256> token_bytes = make_token_bytes();
 
-/// The bytes that no line of a head may hold: CR and LF end lines, the rest is where parsers disagree.
-constexpr bool is_forbidden_in_line(char c) noexcept {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\t') || byte == 0x7F;
-}
-
 }  // namespace detail
 
 FAIRLEAD_DECL bool is_token(std::string_view text) noexcept {

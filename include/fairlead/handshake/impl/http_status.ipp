@@ -7,34 +7,20 @@ namespace fairlead::inline FAIRLEAD_ABI {
 
 FAIRLEAD_DECL std::string_view reason_phrase(http_status status) noexcept {
   switch (status) {
-    case http_status::switching_protocols:
-      return "Switching Protocols";
-    case http_status::ok:
-      return "OK";
-    case http_status::not_modified:
-      return "Not Modified";
-    case http_status::bad_request:
-      return "Bad Request";
-    case http_status::unauthorized:
-      return "Unauthorized";
-    case http_status::forbidden:
-      return "Forbidden";
-    case http_status::not_found:
-      return "Not Found";
-    case http_status::method_not_allowed:
-      return "Method Not Allowed";
-    case http_status::upgrade_required:
-      return "Upgrade Required";
-    case http_status::too_many_requests:
-      return "Too Many Requests";
-    case http_status::request_header_fields_too_large:
-      return "Request Header Fields Too Large";
-    case http_status::internal_server_error:
-      return "Internal Server Error";
-    case http_status::service_unavailable:
-      return "Service Unavailable";
-    case http_status::http_version_not_supported:
-      return "HTTP Version Not Supported";
+    case http_status::switching_protocols: return "Switching Protocols";
+    case http_status::ok: return "OK";
+    case http_status::not_modified: return "Not Modified";
+    case http_status::bad_request: return "Bad Request";
+    case http_status::unauthorized: return "Unauthorized";
+    case http_status::forbidden: return "Forbidden";
+    case http_status::not_found: return "Not Found";
+    case http_status::method_not_allowed: return "Method Not Allowed";
+    case http_status::upgrade_required: return "Upgrade Required";
+    case http_status::too_many_requests: return "Too Many Requests";
+    case http_status::request_header_fields_too_large: return "Request Header Fields Too Large";
+    case http_status::internal_server_error: return "Internal Server Error";
+    case http_status::service_unavailable: return "Service Unavailable";
+    case http_status::http_version_not_supported: return "HTTP Version Not Supported";
   }
   return {};
 }
@@ -46,19 +32,13 @@ FAIRLEAD_DECL http_status status_of(errc error) noexcept {
     case errc::bad_host:
     case errc::body_not_allowed:
     case errc::bad_websocket_key:
-    case errc::bad_subprotocol:
-      return http_status::bad_request;
-    case errc::head_too_large:
-      return http_status::request_header_fields_too_large;
-    case errc::method_not_allowed:
-      return http_status::method_not_allowed;
-    case errc::http_version_not_supported:
-      return http_status::http_version_not_supported;
+    case errc::bad_subprotocol: return http_status::bad_request;
+    case errc::head_too_large: return http_status::request_header_fields_too_large;
+    case errc::method_not_allowed: return http_status::method_not_allowed;
+    case errc::http_version_not_supported: return http_status::http_version_not_supported;
     case errc::upgrade_missing:
-    case errc::bad_websocket_version:
-      return http_status::upgrade_required;
-    default:
-      return http_status::internal_server_error;
+    case errc::bad_websocket_version: return http_status::upgrade_required;
+    default: return http_status::internal_server_error;
   }
 }
 

@@ -70,7 +70,10 @@ inline void read_request_line(request_data& data, std::string_view line) {
   data.target = parts.target;
   const std::size_t question = parts.target.find('?');
   if (question != std::string_view::npos) data.query_string = parts.target.substr(question + 1);
-  data.path = percent_decode(parts.target.substr(0, question), plus_sign::is_itself).value_or("/");
+  data.path = parts.target.substr(0, question);
+  if (data.path.find('%') == std::string_view::npos) return;
+  data.decoded_path = percent_decode(data.path, plus_sign::is_itself).value_or(std::string());
+  data.path = data.decoded_path;
 }
 
 /// RFC 9112 section 5: a name that is a token refuses space before the colon, folded lines and empty names at
@@ -103,7 +106,7 @@ inline errc check_no_body(const request_data& data) noexcept {
 
 FAIRLEAD_DECL errc read_head(request_data& data, std::size_t field_count) {
   data.fields.reserve(field_count);
-  std::string_view rest = data.head;
+  std::string_view rest(data.head.data(), data.head.size());
   read_request_line(data, take_line(rest));
   for (std::string_view line = take_line(rest); !line.empty(); line = take_line(rest)) {
     const std::optional<http_field> field = read_field(line);
