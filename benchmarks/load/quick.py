@@ -151,6 +151,14 @@ def print_table(results):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
+def print_disturbance(results):
+    """With 100 connections the server always has work; a core that it does not get, something else has taken."""
+    busy = [run["server_busy"] for case, pair in results.items() if case.connections >= 100 for runs in pair
+            for run in runs]
+    if busy and statistics.median(busy) < 0.8:
+        print(f"note: the servers got {statistics.median(busy):.0%} of their core: other work disturbs these numbers")
+
+
 def print_gate(text, value, limit, digits):
     """Says whether `value` keeps its limit, and answers the same."""
     kept = value <= limit
@@ -199,6 +207,7 @@ def run(arguments):
     if results:
         print()
         print_table(results)
+        print_disturbance(results)
     print()
     kept = True
     for case, (raw, fairlead) in results.items():
