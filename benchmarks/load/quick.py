@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""What fairlead costs above the kernel, in a few minutes: fairlead and the raw floor, run in turns, and the gates.
+
+Called by `./dev bench --quick`. The servers run on one core, the load generator on another. README.md in the folder
+above explains the numbers.
+"""
+
+import argparse
+import json
+import os
+import resource
+import select
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+SESSION_BYTES_LIMIT = 1024
+IDLE_CONNECTIONS = 10_000
+DESCRIPTORS_TO_SPARE = 200
+
+
+class Case:
+    def __init__(self, name, connections, outstanding, kind="binary", size=256, limit=None):
+        self.name = name
+        self.connections = connections
+        self.outstanding = outstanding
+        self.kind = kind
+        self.size = size
+        self.limit = limit  # of the ratio to raw; None for a case that only informs
+
+    @property
+    def title(self):
+        return f"{self.size} B {self.kind}, {self.connections} connections, {self.outstanding} outstanding"
+
+
+CASES = [
+    Case("echo-1", connections=100, outstanding=1, limit=1.10),
+    Case("echo-16", connections=100, outstanding=16, limit=1.35),
+    Case("text-1", connections=100, outstanding=1, kind="text"),
+    Case("text-16", connections=100, outstanding=16, kind="text"),
+    Case("few-1", connections=4, outstanding=1),
+]
+
+
+class Failure(Exception):
+    """Something that one line explains."""
+
+
+def on_core(core):
+    return lambda: os.sched_setaffinity(0, {core})
+
+
+@contextmanager
+def server(command, core):
+    """Starts a server, gives its port and process id, and ends it."""
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True,
+                               preexec_fn=on_core(core))
+    try:
+        ready, _, _ = select.select([process.stdout], [], [], 10)
+        words = process.stdout.readline().split() if ready else []
+        if not words:
+            raise Failure(f"{command[0].name} " + ("ended before it listened" if ready else "did not start in 10 s"))
+        yield int(words[-1]), process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Bench:
+    def __init__(self, programs, seconds, pairs):
+        self.programs = programs
+        self.seconds = seconds
+        self.pairs = pairs
+        self.server_core, self.client_core = sorted(os.sched_getaffinity(0))[:2]
+
+    def generate(self, port, pid, **options):
+        command = [str(self.programs["load_generator"]), "--port", str(port), "--pid", str(pid)]
+        for name, value in options.items():
+            command += [f"--{name}", str(value)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=on_core(self.client_core))
+        try:
+            out, _ = process.communicate(timeout=self.seconds * 2 + 120)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if process.returncode != 0:
+            raise Failure(f"the load generator stopped with status {process.returncode}")
+        return json.loads(out)
+
+    def run_case(self, case):
+        header = 2 if case.size < 126 else 4 if case.size < 65536 else 10
+        sizes = ["--in", header + 4 + case.size, "--out", header + case.size]
+        load = {"connections": case.connections, "outstanding": case.outstanding, "size": case.size,
+                "type": case.kind, "seconds": self.seconds}
+        raw, fairlead = [], []
+        with server([self.programs["raw_echo"], *sizes], self.server_core) as raw_server, \
+                server(self.fairlead_command(), self.server_core) as fairlead_server:
+            for pair in range(1, self.pairs + 1):
+                # Taken in turns, so that a machine that slows down slows both.
+                raw.append(self.generate(*raw_server, mode="raw", **load))
+                fairlead.append(self.generate(*fairlead_server, mode="ws", **load))
+                costs = [runs[-1]["server_us_per_message"] for runs in (raw, fairlead)]
+                print(f"  {pair}/{self.pairs}: raw {costs[0]:.3f} us, fairlead {costs[1]:.3f} us, "
+                      f"ratio {costs[1] / costs[0]:.3f}", flush=True)
+        return raw, fairlead
+
+    def run_idle(self, connections, spoke):
+        with server(self.fairlead_command(), self.server_core) as fairlead_server:
+            return self.generate(*fairlead_server, mode="idle", connections=connections,
+                                 outstanding=1 if spoke else 0, seconds=2)
+
+    def fairlead_command(self):
+        return [self.programs["bench_server"], "--port", 0, "--threads", 1]
+
+
+def spread(values, digits):
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def column(runs, key):
+    return [run[key] for run in runs]
+
+
+def ratios(raw, fairlead):
+    return [f["server_us_per_message"] / r["server_us_per_message"] for r, f in zip(raw, fairlead)]
+
+
+def print_table(results):
+    rows = [("case", "server", "us each message", "ratio to raw", "messages/s", "p50 us", "p99 us", "busy")]
+    for case, (raw, fairlead) in results.items():
+        for name, runs in (("raw", raw), ("fairlead", fairlead)):
+            rows.append((case.name, name,
+                         spread(column(runs, "server_us_per_message"), 3),
+                         spread(ratios(raw, fairlead), 3) if name == "fairlead" else "",
+                         f"{statistics.median(column(runs, 'messages_per_second')):,.0f}",
+                         f"{statistics.median(column(runs, 'latency_p50_us')):,.0f}",
+                         f"{statistics.median(column(runs, 'latency_p99_us')):,.0f}",
+                         f"{statistics.median(column(runs, 'server_busy')):.0%}"))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def print_disturbance(results):
+    """With 100 connections the server always has work; a core that it does not get, something else has taken."""
+    busy = [run["server_busy"] for case, pair in results.items() if case.connections >= 100 for runs in pair
+            for run in runs]
+    if busy and statistics.median(busy) < 0.8:
+        print(f"note: the servers got {statistics.median(busy):.0%} of their core: other work disturbs these numbers")
+
+
+def print_gate(text, value, limit, digits):
+    """Says whether `value` keeps its limit, and answers the same."""
+    kept = value <= limit
+    print(f"gate  {text}: {value:.{digits}f}, at most {limit:.{digits}f}: {'kept' if kept else 'NOT KEPT'}")
+    return kept
+
+
+def connections_possible():
+    """How many idle connections the descriptor limit leaves, after raising it as far as it goes."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard == resource.RLIM_INFINITY:
+        return IDLE_CONNECTIONS
+    return min(IDLE_CONNECTIONS, hard - DESCRIPTORS_TO_SPARE)
+
+
+def check_machine(programs):
+    for name, path in programs.items():
+        if not os.access(path, os.X_OK):
+            raise Failure(f"{name} is missing at {path}: ./dev bench --quick builds it")
+    if len(os.sched_getaffinity(0)) < 2:
+        raise Failure("this machine has one core, and server and load need one each")
+
+
+def run(arguments):
+    programs = {name: arguments.build / name for name in ("raw_echo", "bench_server", "load_generator")}
+    check_machine(programs)
+    bench = Bench(programs, arguments.seconds, arguments.pairs)
+    chosen = arguments.case or [case.name for case in CASES] + ["idle"]
+
+    results = {}
+    for case in CASES:
+        if case.name in chosen:
+            print(f"{case.name}: {case.title}; {arguments.pairs} pairs of {arguments.seconds:g} s", flush=True)
+            results[case] = bench.run_case(case)
+    idle = {}
+    if "idle" in chosen:
+        connections = connections_possible()
+        for spoke in (False, True):
+            talk = "after one message each" if spoke else "that never spoke"
+            print(f"idle: {connections:,} connections {talk}", flush=True)
+            idle[spoke] = bench.run_idle(connections, spoke)
+        if connections < IDLE_CONNECTIONS:
+            print(f"  note: the descriptor limit allows {connections:,} connections, not {IDLE_CONNECTIONS:,}")
+
+    if results:
+        print()
+        print_table(results)
+        print_disturbance(results)
+    print()
+    kept = True
+    for case, (raw, fairlead) in results.items():
+        if case.limit is not None:
+            ratio = statistics.median(ratios(raw, fairlead))
+            kept &= print_gate(f"{case.title}: fairlead / raw", ratio, case.limit, 3)
+    for spoke, result in idle.items():
+        talk = "after one message" if spoke else "that never spoke"
+        kept &= print_gate(f"bytes of private memory for an idle session {talk}", result["bytes_per_connection"],
+                           SESSION_BYTES_LIMIT, 0)
+    return 0 if kept else 1
+
+
+def positive(kind):
+    def parse(text):
+        value = kind(text)
+        if value <= 0:
+            raise ValueError
+        return value
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse
+
+
+def main():
+    root = Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=Path, default=root / "build/release/benchmarks", help="where the programs are")
+    parser.add_argument("--seconds", type=positive(float), default=2.0, help="measured time of each run (2)")
+    parser.add_argument("--pairs", type=positive(int), default=5, help="runs of each server in a case (5)")
+    parser.add_argument("--case", action="append", choices=[case.name for case in CASES] + ["idle"],
+                        help="only this case; may be given several times")
+    # A terminated run ends its servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    started = time.monotonic()
+    try:
+        status = run(parser.parse_args())
+    except Failure as failure:
+        print(f"quick.py: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(f"{time.monotonic() - started:.0f} seconds in all")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
