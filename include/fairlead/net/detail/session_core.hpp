@@ -155,11 +155,11 @@ class session_core final : public endpoint, private event_sink, private message_
   std::unique_ptr<inbox> inbox_;
   std::unique_ptr<extras> extras_;
   std::error_code ended_with_;
+  std::size_t lingered_size_ = 0;
   std::atomic<std::size_t> queued_size_ = 0;  // in the queue and in the mailbox
   std::atomic<std::uint64_t> wait_number_ = 1;
   std::atomic<std::uint32_t> references_ = 0;
   std::atomic<bool> accepting_ = true;
-  std::uint32_t lingered_size_ = 0;
   bool opened_ = false;
   bool finished_ = false;
   bool blocked_ = false;         // the link took less than it was given

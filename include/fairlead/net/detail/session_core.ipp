@@ -7,12 +7,14 @@
 #include <asio/co_spawn.hpp>
 #include <asio/error.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-// Bytes that a peer may still send after the close handshake before its link is closed regardless.
-inline constexpr std::uint32_t max_lingered_size = 1024 * 1024;
+// Bytes that a peer may still send when all is said, before its link is closed regardless. Enough for the rest of a
+// message that was refused: who sent it is to see why.
+inline constexpr std::size_t min_lingered_size = 16 * 1024 * 1024;
 
 FAIRLEAD_DECL session_core::session_core(session_service& service, link_ptr l,
                                          std::shared_ptr<const session_route> route,
@@ -78,8 +80,9 @@ FAIRLEAD_DECL std::span<std::byte> session_core::read_room() { return connection
 FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
   const session_service::turn turn(service_, *this);
   if (lingering_) {
-    lingered_size_ += static_cast<std::uint32_t>(bytes.size());
-    if (lingered_size_ > max_lingered_size) end();
+    lingered_size_ += bytes.size();
+    const std::size_t max_size = std::max(min_lingered_size, 2 * route_->options.connection.max_message_size);
+    if (lingered_size_ > max_size) end();
     return;
   }
   feed(bytes);
