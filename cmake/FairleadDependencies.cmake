@@ -29,3 +29,38 @@ elseif(TARGET ${FAIRLEAD_ASIO})
 else()
   message(FATAL_ERROR "FAIRLEAD_ASIO is '${FAIRLEAD_ASIO}': neither header_only, compiled, nor a target that exists")
 endif()
+
+# Asio 1.22 knows the coroutines of Clang only from libc++'s old header, and Clang 14 itself does not announce what it
+# has. Both are then told, in every unit that uses fairlead: the macros change Asio's configuration.
+include(CheckCXXSourceCompiles)
+set(fairlead_coroutine_definitions)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  block()
+    get_target_property(asio_includes ${fairlead_asio} INTERFACE_INCLUDE_DIRECTORIES)
+    if(asio_includes)
+      set(CMAKE_REQUIRED_INCLUDES ${asio_includes})
+    endif()
+    set(CMAKE_REQUIRED_FLAGS -std=c++20)
+    set(CMAKE_REQUIRED_DEFINITIONS -DASIO_STANDALONE)
+    check_cxx_source_compiles("
+      #include <asio/detail/config.hpp>
+      #if !defined(ASIO_HAS_CO_AWAIT) || !defined(ASIO_HAS_STD_COROUTINE)
+      #error
+      #endif
+      int main() {}" FAIRLEAD_ASIO_FINDS_COROUTINES)
+    check_cxx_source_compiles("
+      #if !defined(__cpp_impl_coroutine)
+      #error
+      #endif
+      int main() {}" FAIRLEAD_COMPILER_ANNOUNCES_COROUTINES)
+  endblock()
+  if(NOT FAIRLEAD_ASIO_FINDS_COROUTINES)
+    list(APPEND fairlead_coroutine_definitions ASIO_HAS_CO_AWAIT=1 ASIO_HAS_STD_COROUTINE=1)
+  endif()
+  if(NOT FAIRLEAD_COMPILER_ANNOUNCES_COROUTINES)
+    list(APPEND fairlead_coroutine_definitions __cpp_impl_coroutine=201902L)
+  endif()
+endif()
+if(TARGET fairlead_asio)
+  target_compile_definitions(fairlead_asio PUBLIC ${fairlead_coroutine_definitions})
+endif()

@@ -21,6 +21,10 @@
 #include <system_error>
 #include <utility>
 
+#if !defined(ASIO_HAS_CO_AWAIT)
+#error "fairlead needs C++20 coroutines; Clang with an older Asio needs the definitions that fairlead's CMake target carries"
+#endif
+
 namespace fairlead::inline FAIRLEAD_ABI {
 
 class request;

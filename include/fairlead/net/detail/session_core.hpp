@@ -175,6 +175,7 @@ class session_core final : public endpoint, private event_sink, private message_
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
 #include <fairlead/net/detail/session_core.ipp>
+#include <fairlead/net/detail/session_service.ipp>
 #endif
 
 #endif

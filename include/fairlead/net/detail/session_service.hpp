@@ -120,8 +120,6 @@ class session_service final : public asio::execution_context::service {
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 
-#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/session_service.ipp>
-#endif
+// The definitions need session_core, whose header includes them.
 
 #endif
