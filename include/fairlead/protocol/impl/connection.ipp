@@ -156,12 +156,17 @@ FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool las
   const bool last_of_message = last_piece && frame_fin_;
   const bool is_text = message_kind_ == message_kind::text;
 
-  if (last_of_message && assembly_.empty()) {  // the whole message lies in the link's buffer
+  const std::span<std::byte> room = assembly_.room();
+  const bool read_in_place = !room.empty() && piece.data() == room.data();
+
+  // The whole message lies in the link's buffer.
+  if (last_of_message && assembly_.empty() && !read_in_place) {
     if (is_text && !(frames_ == 1 ? is_valid_utf8(piece) : utf8_.feed(piece) && utf8_.complete())) {
       fail(errc::bad_utf8, sink);
       return flow::proceed;
     }
     in_message_ = false;
+    assembly_.clear();  // room that was offered and not used
     return sink.on_message({message_kind_, piece});
   }
 
@@ -170,8 +175,9 @@ FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool las
     fail(errc::bad_utf8, sink);
     return flow::proceed;
   }
-  if (const auto room = assembly_.room(); !room.empty() && piece.data() == room.data()) {
-    assembly_.commit(piece.size());  // read in place
+  if (read_in_place) {
+    assembly_.commit(piece.size());
+    lent_ = {};  // the bytes are the message's and end with it, unlike those in the link's buffer
   } else {
     if (assembly_.capacity() == 0 && !piece.empty()) {
       assembly_.reserve(std::min(message_size_, detail::first_assembly_size));
