@@ -266,17 +266,19 @@ FAIRLEAD_DECL void connection::on_deadline(event_sink& sink) {
 
 FAIRLEAD_DECL void connection::answer_ping(std::span<const std::byte> payload) {
   if (state_ != state::open) return;
-  if (queued_pongs_ < options_->max_queued_pongs) {
-    ++queued_pongs_;
-    append_control(opcode::pong, payload);
-    return;
-  }
+  if (queued_pongs_ == 0 || queued_pongs_ < options_->max_queued_pongs) return append_pong(payload);
   // "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping
   // frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame."
   // (section 5.5.3)
   newest_ping_.clear();
   newest_ping_.reserve(max_control_payload);
   newest_ping_.append(payload);
+}
+
+FAIRLEAD_DECL void connection::append_pong(std::span<const std::byte> payload) {
+  append_control(opcode::pong, payload);
+  ++queued_pongs_;
+  pongs_end_ = out_.size();
 }
 
 FAIRLEAD_DECL std::error_code connection::ping(std::span<const std::byte> payload) {
@@ -382,13 +384,12 @@ FAIRLEAD_DECL bool connection::is_lent(std::span<const std::byte> bytes) const n
 
 FAIRLEAD_DECL void connection::consume(std::size_t n) {
   out_.consume(n);
-  if (!out_.empty()) return;
+  pongs_end_ -= std::min(n, pongs_end_);
+  if (pongs_end_ != 0) return;
   queued_pongs_ = 0;
-  if (state_ == state::open && newest_ping_.capacity() != 0) {
-    append_control(opcode::pong, newest_ping_.bytes());
-    newest_ping_.clear();
-    queued_pongs_ = 1;
-  }
+  if (newest_ping_.capacity() == 0) return;
+  if (state_ == state::open) append_pong(newest_ping_.bytes());
+  newest_ping_.clear();
 }
 
 FAIRLEAD_DECL void connection::settle() {
