@@ -370,7 +370,7 @@ FAIRLEAD_DECL void connection::append_close(close_code code, std::string_view re
     const auto value = static_cast<std::uint16_t>(code);
     payload[0] = static_cast<std::byte>(value >> 8);
     payload[1] = static_cast<std::byte>(value & 0xff);
-    std::memcpy(payload.data() + 2, reason.data(), reason.size());
+    std::ranges::copy(std::as_bytes(std::span(reason)), payload.begin() + 2);
     size = 2 + reason.size();
   }
   append_control(opcode::close, std::span(payload).first(size));
