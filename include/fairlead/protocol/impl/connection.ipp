@@ -159,9 +159,9 @@ FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool las
   const std::span<std::byte> room = assembly_.room();
   const bool read_in_place = !room.empty() && piece.data() == room.data();
 
-  // The whole message lies in the link's buffer.
+  // The whole message lies in the link's buffer; frames before this one were empty.
   if (last_of_message && assembly_.empty() && !read_in_place) {
-    if (is_text && !(frames_ == 1 ? is_valid_utf8(piece) : utf8_.feed(piece) && utf8_.complete())) {
+    if (is_text && !is_valid_utf8(piece)) {
       fail(errc::bad_utf8, sink);
       return flow::proceed;
     }
