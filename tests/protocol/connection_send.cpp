@@ -183,8 +183,9 @@ TEST_CASE("pulling_stops_at_the_quantum_and_goes_on_after_consuming") {
   constexpr std::size_t count = 500;
   std::vector<frame> expected;
   for (std::size_t i = 0; i < count; ++i) {
-    source.add(pattern(1000, i));
-    expected.push_back(frame::text(pattern(1000, i)));
+    const std::string text = pattern(1000, i);
+    source.add(text);
+    expected.push_back(frame::text(text));
   }
   std::string stream;
   std::size_t turns = 0;
