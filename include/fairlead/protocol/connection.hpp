@@ -166,6 +166,7 @@ class connection {
   void on_close_frame(std::span<const std::byte> payload, event_sink& sink);
   void fail(errc why, event_sink& sink);
   void answer_ping(std::span<const std::byte> payload);
+  void append_pong(std::span<const std::byte> payload);
   void append_control(opcode op, std::span<const std::byte> payload);
   void append_close(close_code code, std::string_view reason);
   std::size_t encode_header(frame_header h, std::span<std::byte, max_frame_header_size> out);
@@ -178,6 +179,7 @@ class connection {
   growing_bytes assembly_;     // the payload of an unfinished message
   growing_bytes control_;      // the payload of an unfinished control frame
   growing_bytes newest_ping_;  // answered when the pongs before it are written
+  std::size_t pongs_end_ = 0;  // bytes of output up to the end of the last pong that waits
   std::span<const std::byte> lent_;
   time_point deadline_ = time_point::max();
   time_point control_window_{};

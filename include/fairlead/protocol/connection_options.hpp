@@ -21,8 +21,8 @@ struct connection_options {
   /// Most pings, pongs and closes in one second. One more is refused with 1008.
   std::size_t max_control_frames_per_second = 200;
 
-  /// Most pongs that wait for a peer that does not read; past it only the newest ping is answered (RFC 6455
-  /// section 5.5.3 allows that).
+  /// Most pongs that wait for a peer that does not read, at least one; past it only the newest ping is
+  /// answered, once those before it are written (RFC 6455 section 5.5.3 allows that).
   std::size_t max_queued_pongs = 16;
 
   /// How long the peer may take to finish the close handshake and to close its side of the link (RFC 6455

@@ -68,7 +68,7 @@ class output_queue {
   FAIRLEAD_DECL void append_lent(std::span<const std::byte> bytes);
 
   FAIRLEAD_DECL std::span<const std::span<const std::byte>> output();
-  FAIRLEAD_DECL void consume(std::size_t n) noexcept;
+  FAIRLEAD_DECL void consume(std::size_t n);
 
   /// Copies what the workspace or the caller only lent, and gives the workspace back.
   FAIRLEAD_DECL void settle();

@@ -156,12 +156,17 @@ FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool las
   const bool last_of_message = last_piece && frame_fin_;
   const bool is_text = message_kind_ == message_kind::text;
 
-  if (last_of_message && assembly_.empty()) {  // the whole message lies in the link's buffer
-    if (is_text && !(frames_ == 1 ? is_valid_utf8(piece) : utf8_.feed(piece) && utf8_.complete())) {
+  const std::span<std::byte> room = assembly_.room();
+  const bool read_in_place = !room.empty() && piece.data() == room.data();
+
+  // The whole message lies in the link's buffer; frames before this one were empty.
+  if (last_of_message && assembly_.empty() && !read_in_place) {
+    if (is_text && !is_valid_utf8(piece)) {
       fail(errc::bad_utf8, sink);
       return flow::proceed;
     }
     in_message_ = false;
+    assembly_.clear();  // room that was offered and not used
     return sink.on_message({message_kind_, piece});
   }
 
@@ -170,8 +175,9 @@ FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool las
     fail(errc::bad_utf8, sink);
     return flow::proceed;
   }
-  if (const auto room = assembly_.room(); !room.empty() && piece.data() == room.data()) {
-    assembly_.commit(piece.size());  // read in place
+  if (read_in_place) {
+    assembly_.commit(piece.size());
+    lent_ = {};  // the bytes are the message's and end with it, unlike those in the link's buffer
   } else {
     if (assembly_.capacity() == 0 && !piece.empty()) {
       assembly_.reserve(std::min(message_size_, detail::first_assembly_size));
@@ -260,17 +266,19 @@ FAIRLEAD_DECL void connection::on_deadline(event_sink& sink) {
 
 FAIRLEAD_DECL void connection::answer_ping(std::span<const std::byte> payload) {
   if (state_ != state::open) return;
-  if (queued_pongs_ < options_->max_queued_pongs) {
-    ++queued_pongs_;
-    append_control(opcode::pong, payload);
-    return;
-  }
+  if (queued_pongs_ == 0 || queued_pongs_ < options_->max_queued_pongs) return append_pong(payload);
   // "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in response to previous Ping
   // frame(s), the endpoint MAY elect to send a Pong frame for only the most recently processed Ping frame."
   // (section 5.5.3)
   newest_ping_.clear();
   newest_ping_.reserve(max_control_payload);
   newest_ping_.append(payload);
+}
+
+FAIRLEAD_DECL void connection::append_pong(std::span<const std::byte> payload) {
+  append_control(opcode::pong, payload);
+  ++queued_pongs_;
+  pongs_end_ = out_.size();
 }
 
 FAIRLEAD_DECL std::error_code connection::ping(std::span<const std::byte> payload) {
@@ -367,7 +375,7 @@ FAIRLEAD_DECL void connection::append_close(close_code code, std::string_view re
     const auto value = static_cast<std::uint16_t>(code);
     payload[0] = static_cast<std::byte>(value >> 8);
     payload[1] = static_cast<std::byte>(value & 0xff);
-    std::memcpy(payload.data() + 2, reason.data(), reason.size());
+    std::ranges::copy(std::as_bytes(std::span(reason)), payload.begin() + 2);
     size = 2 + reason.size();
   }
   append_control(opcode::close, std::span(payload).first(size));
@@ -381,13 +389,12 @@ FAIRLEAD_DECL bool connection::is_lent(std::span<const std::byte> bytes) const n
 
 FAIRLEAD_DECL void connection::consume(std::size_t n) {
   out_.consume(n);
-  if (!out_.empty()) return;
+  pongs_end_ -= std::min(n, pongs_end_);
+  if (pongs_end_ != 0) return;
   queued_pongs_ = 0;
-  if (state_ == state::open && newest_ping_.capacity() != 0) {
-    append_control(opcode::pong, newest_ping_.bytes());
-    newest_ping_.clear();
-    queued_pongs_ = 1;
-  }
+  if (newest_ping_.capacity() == 0) return;
+  if (state_ == state::open) append_pong(newest_ping_.bytes());
+  newest_ping_.clear();
 }
 
 FAIRLEAD_DECL void connection::settle() {

@@ -37,7 +37,8 @@ FAIRLEAD_DECL std::span<std::byte> output_queue::append(std::size_t n) {
   size_ += n;
   auto& w = *workspace_;
   if (n > output_workspace::scratch_size - w.scratch_used_) {
-    // Only control frames get here, behind a full quantum that the link has not taken.
+    // Control frames behind a full quantum, and what follows a quantum that the link took in part: the room
+    // in front is free again once all is taken.
     growing_bytes own;
     own.reserve(n);
     own.commit(n);
@@ -80,9 +81,10 @@ FAIRLEAD_DECL std::span<const std::span<const std::byte>> output_queue::output()
   return gather;
 }
 
-FAIRLEAD_DECL void output_queue::consume(std::size_t n) noexcept {
+FAIRLEAD_DECL void output_queue::consume(std::size_t n) {
   assert(n <= size_);
   if (n == 0) return;
+  attach();
   auto& w = *workspace_;
   size_ -= n;
   if (size_ == 0) {

@@ -1,0 +1,73 @@
+#include <support/heap.hpp>
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <new>
+
+namespace {
+
+// Plain integers: the programs that count have one thread.
+std::size_t taken = 0;
+std::ptrdiff_t live = 0;
+std::ptrdiff_t most_live = 0;
+
+void add(void* block) noexcept {
+  ++taken;
+  live += static_cast<std::ptrdiff_t>(malloc_usable_size(block));
+  most_live = std::max(most_live, live);
+}
+
+void subtract(void* block) noexcept { live -= static_cast<std::ptrdiff_t>(malloc_usable_size(block)); }
+
+}  // namespace
+
+// The linker's --wrap=malloc sends calls of malloc here, and calls of __real_malloc to malloc.
+extern "C" {
+void* __real_malloc(std::size_t size);
+void* __real_realloc(void* block, std::size_t size);
+void __real_free(void* block);
+
+void* __wrap_malloc(std::size_t size) {
+  void* block = __real_malloc(size);
+  add(block);
+  return block;
+}
+
+void* __wrap_realloc(void* block, std::size_t size) {
+  subtract(block);
+  void* moved = __real_realloc(block, size);
+  add(moved);
+  return moved;
+}
+
+void __wrap_free(void* block) {
+  subtract(block);
+  __real_free(block);
+}
+}
+
+// All the forms but the aligned ones, since a sanitizer brings forms of its own that would not match these.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return __wrap_malloc(size); }
+void* operator new(std::size_t size) {
+  void* block = __wrap_malloc(size);
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return __wrap_malloc(size); }
+void* operator new[](std::size_t size) { return operator new(size); }
+
+void operator delete(void* block) noexcept { __wrap_free(block); }
+void operator delete(void* block, std::size_t) noexcept { __wrap_free(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept { __wrap_free(block); }
+void operator delete[](void* block) noexcept { __wrap_free(block); }
+void operator delete[](void* block, std::size_t) noexcept { __wrap_free(block); }
+void operator delete[](void* block, const std::nothrow_t&) noexcept { __wrap_free(block); }
+
+heap_watch::heap_watch() noexcept : allocations_before_(taken), live_before_(live) { most_live = live; }
+
+std::size_t heap_watch::allocations() const noexcept { return taken - allocations_before_; }
+
+std::ptrdiff_t heap_watch::growth() const noexcept { return live - live_before_; }
+
+std::ptrdiff_t heap_watch::peak() const noexcept { return most_live - live_before_; }
