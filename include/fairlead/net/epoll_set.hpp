@@ -62,9 +62,9 @@ class epoll_set final : public asio::execution_context::service {
   using key_type = epoll_set;
   inline static asio::execution_context::id id;
 
-  /// Where bytes are read that have no better place. As large as the write quantum, so that the echo of what one read
-  /// brought fits in one write; a larger one is no faster (benchmarks/README.md).
-  static constexpr std::size_t receive_buffer_size = 64 * 1024;
+  /// Where bytes are read that have no better place. A message of the default limit fits whole, with its header, and is
+  /// answered from here without a copy; larger buffers are no faster (benchmarks/README.md has the sweep).
+  static constexpr std::size_t receive_buffer_size = 128 * 1024;
 
   explicit epoll_set(asio::io_context& context);
   ~epoll_set() override;

@@ -124,6 +124,7 @@ class session_core final : public endpoint, private event_sink, private message_
   void request_resume();
   void resume_reading();
   void flush();
+  std::error_code write_some();
   bool write_output();
   void close_when_drained();
   void after_flush();

@@ -164,9 +164,13 @@ FAIRLEAD_DECL std::optional<message> session_core::next() {
 
 FAIRLEAD_DECL send_result session_core::try_send(message_view m) {
   if (!is_open()) return send_result::closed;
-  if (in_own_turn() && !has_queue() && connection_.writable()) {
-    connection_.send(m);
-    return blocked_ ? send_result::queued : send_result::sent;
+  if (in_own_turn() && !has_queue()) {
+    // One read may bring more replies than a quantum. An error shows again when the turn ends.
+    if (!connection_.writable() && !blocked_ && link_ != nullptr) write_some();
+    if (connection_.writable()) {
+      connection_.send(m);
+      return blocked_ ? send_result::queued : send_result::sent;
+    }
   }
   if (mailbox_->is_current()) return enqueue(m.keep());
 
@@ -420,19 +424,23 @@ FAIRLEAD_DECL void session_core::flush() {
   after_flush();
 }
 
-// True when everything was taken, so that there may be room for more.
-FAIRLEAD_DECL bool session_core::write_output() {
+FAIRLEAD_DECL std::error_code session_core::write_some() {
   const std::size_t size = connection_.output_size();
   const write_result written = link_->write(connection_.output());
-  if (written.error) {
+  if (written.error) return written.error;
+  connection_.consume(written.size);
+  blocked_ = written.size < size;
+  return {};
+}
+
+// True when everything was taken, so that there may be room for more.
+FAIRLEAD_DECL bool session_core::write_output() {
+  if (write_some()) {
     connection_.settle();
     connection_.receive_eof(*this);
     end();
-    return false;
   }
-  connection_.consume(written.size);
-  blocked_ = written.size < size;
-  return !blocked_;
+  return link_ != nullptr && !blocked_;
 }
 
 FAIRLEAD_DECL void session_core::after_flush() {

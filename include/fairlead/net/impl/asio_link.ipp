@@ -60,7 +60,7 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
   }
 
  private:
-  static constexpr std::size_t receive_buffer_size = 64 * 1024;
+  static constexpr std::size_t receive_buffer_size = 128 * 1024;
 
   // One for each thread: bytes live in it only during on_bytes().
   static std::span<std::byte> receive_buffer() {
