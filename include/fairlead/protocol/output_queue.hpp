@@ -42,7 +42,7 @@ class output_workspace {
   std::size_t scratch_used_ = 0;
   std::vector<segment> segments_;
   std::vector<std::span<const std::byte>> gather_;
-  output_queue* user_ = nullptr;
+  bool in_use_ = false;
 };
 
 /// Framed bytes on their way to the link. Not thread-safe. What output() returns neither moves nor changes
@@ -79,6 +79,7 @@ class output_queue {
   output_workspace* workspace_;
   std::unique_ptr<std::vector<shared_bytes>> backlog_;  // what settle() kept; null when nothing
   std::size_t size_ = 0;
+  bool attached_ = false;  // uses the workspace now; otherwise the workspace may be gone
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

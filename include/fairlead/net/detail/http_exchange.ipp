@@ -13,7 +13,11 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 FAIRLEAD_DECL void http_exchange::begin(session_service& service, link_ptr l,
                                         std::shared_ptr<const route_table> routes) {
   auto* const exchange = new http_exchange(service, std::move(l), std::move(routes));
-  exchange->link_->start(*exchange);
+  try {
+    exchange->link_->start(*exchange);
+  } catch (const std::system_error&) {  // the system watches no more descriptors
+    exchange->end();
+  }
 }
 
 FAIRLEAD_DECL http_exchange::http_exchange(session_service& service, link_ptr l,

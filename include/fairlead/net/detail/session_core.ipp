@@ -475,6 +475,7 @@ FAIRLEAD_DECL void session_core::end() {
 FAIRLEAD_DECL void session_core::drop() noexcept {
   finished_ = true;
   accepting_ = false;
+  service_.cancel(*this);
   link_.reset();
   if (inbox_ != nullptr) inbox_->drop();
   extras_.reset();

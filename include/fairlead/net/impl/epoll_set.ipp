@@ -102,21 +102,17 @@ FAIRLEAD_DECL epoll_set::epoll_set(asio::io_context& context)
   open();
 }
 
-FAIRLEAD_DECL epoll_set::~epoll_set() = default;
+// Not in shutdown(): a link that is closed there, by whoever owns it, is still to be found.
+FAIRLEAD_DECL epoll_set::~epoll_set() {
+  for (slot& s : slots_) {
+    if (s.entry != nullptr) ::close(s.entry->descriptor_);
+  }
+}
 
 FAIRLEAD_DECL void epoll_set::open() {
   const int set = ::epoll_create1(EPOLL_CLOEXEC);
   if (set < 0) throw std::system_error(errno, std::system_category(), "epoll_create1");
   set_.assign(set);
-}
-
-FAIRLEAD_DECL void epoll_set::shutdown() {
-  for (slot& s : slots_) {
-    if (s.entry == nullptr) continue;
-    ::close(s.entry->descriptor_);
-    s.entry.reset();
-  }
-  removed_.clear();
 }
 
 // A child shares the parent's epoll set: what one of them removes, both lose. So the child gets a new one.

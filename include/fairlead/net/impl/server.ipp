@@ -189,11 +189,16 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
       }
       if (!ec) {
         detail::set_no_delay(socket.native_handle());
-        asio::post(l.context, [this, &l, accepted = std::move(socket)]() mutable {
-          begin(l, make_asio_link(std::move(accepted)));
-        });
+        begin_asio(l, std::move(socket));
       }
       accept_next();
+    });
+  }
+
+  void begin_asio(loop& l, asio::ip::tcp::socket socket) {
+    if (&l == &first()) return begin(l, make_asio_link(std::move(socket)));
+    asio::post(l.context, [this, &l, accepted = std::move(socket)]() mutable {
+      begin(l, make_asio_link(std::move(accepted)));
     });
   }
 

@@ -14,16 +14,16 @@ FAIRLEAD_DECL output_workspace::output_workspace() : scratch_(new std::byte[scra
 }
 
 FAIRLEAD_DECL output_queue::~output_queue() {
-  if (workspace_->user_ != this) return;
+  if (!attached_) return;
   workspace_->segments_.clear();
   workspace_->scratch_used_ = 0;
-  workspace_->user_ = nullptr;
+  workspace_->in_use_ = false;
 }
 
 FAIRLEAD_DECL void output_queue::attach() {
-  if (workspace_->user_ == this) return;
-  assert(workspace_->user_ == nullptr && "one connection of a workspace at a time: settle() the other first");
-  workspace_->user_ = this;
+  if (attached_) return;
+  assert(!workspace_->in_use_ && "one connection of a workspace at a time: settle() the other first");
+  attached_ = workspace_->in_use_ = true;
   if (backlog_ == nullptr) return;
   for (shared_bytes& bytes : *backlog_) {
     const std::span<const std::byte> view = bytes;
@@ -103,7 +103,7 @@ FAIRLEAD_DECL void output_queue::consume(std::size_t n) {
 
 FAIRLEAD_DECL void output_queue::settle() {
   auto& w = *workspace_;
-  if (w.user_ != this) return;
+  if (!attached_) return;
   if (size_ != 0) {
     backlog_ = std::make_unique<std::vector<shared_bytes>>();
     growing_bytes copies;
@@ -120,7 +120,7 @@ FAIRLEAD_DECL void output_queue::settle() {
   }
   w.segments_.clear();
   w.scratch_used_ = 0;
-  w.user_ = nullptr;
+  attached_ = w.in_use_ = false;
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI
