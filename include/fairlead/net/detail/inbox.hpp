@@ -64,7 +64,8 @@ class inbox {
   };
 
   /// Called by the waiter's completion, once.
-  taken take();
+  /// \param cancelled  A cancellation is known there that cancel() may not have been told of yet.
+  taken take(bool cancelled = false);
 
  private:
   void schedule();

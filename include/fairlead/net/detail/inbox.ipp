@@ -45,10 +45,10 @@ FAIRLEAD_DECL void inbox::cancel(std::uint64_t number) {
   schedule();
 }
 
-FAIRLEAD_DECL inbox::taken inbox::take() {
+FAIRLEAD_DECL inbox::taken inbox::take(bool cancelled) {
   const std::lock_guard lock(mutex_);
   waiting_ = false;
-  if (cancelled_) return {{asio::error::operation_aborted, std::nullopt}, false};
+  if (cancelled || cancelled_) return {{asio::error::operation_aborted, std::nullopt}, false};
   if (messages_.empty()) return {{end_, std::nullopt}, false};
   taken result{{{}, std::move(messages_.front())}, false};
   messages_.pop_front();

@@ -65,7 +65,7 @@ class session_core final : public endpoint, private event_sink, private message_
   asio::any_io_executor executor() const;
   std::uint64_t next_wait_number() noexcept { return wait_number_.fetch_add(1, std::memory_order_relaxed); }
   void receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number);
-  received take_received();
+  received take_received(bool cancelled);
   void cancel_receive(std::uint64_t wait_number);
   void send(message whole, completion<std::error_code> done, std::uint64_t wait_number);
   void cancel_send(std::uint64_t wait_number);

@@ -288,8 +288,8 @@ FAIRLEAD_DECL void session_core::receive(std::unique_ptr<receive_waiter> waiter,
   messages().wait(std::move(waiter), wait_number);
 }
 
-FAIRLEAD_DECL received session_core::take_received() {
-  inbox::taken taken = inbox_->take();
+FAIRLEAD_DECL received session_core::take_received(bool cancelled) {
+  inbox::taken taken = inbox_->take(cancelled);
   if (taken.has_room) request_resume();
   return std::move(taken.outcome);
 }

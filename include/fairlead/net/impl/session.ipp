@@ -35,7 +35,9 @@ FAIRLEAD_DECL void begin_receive(const core_ptr& core, std::unique_ptr<receive_w
   refused.schedule(std::move(waiter), errc::closed);
 }
 
-FAIRLEAD_DECL received finish_receive(const core_ptr& core) { return core->take_received(); }
+FAIRLEAD_DECL received finish_receive(const core_ptr& core, bool cancelled) {
+  return core->take_received(cancelled);
+}
 
 FAIRLEAD_DECL void cancel_receive(const core_ptr& core, std::uint64_t wait_number) {
   if (core) core->cancel_receive(wait_number);
