@@ -19,7 +19,7 @@ constexpr std::string_view take_segment(std::string_view& path) {
 }
 
 constexpr bool is_parameter(std::string_view segment) {
-  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+  return segment.size() > 2 && segment.front() == '{' && segment.find_first_of("{}", 1) == segment.size() - 1;
 }
 
 FAIRLEAD_DECL path_pattern::path_pattern(std::string pattern) : pattern_(std::move(pattern)) {
