@@ -77,6 +77,9 @@ class session_core final : public endpoint, private event_sink, private message_
   /// A turn of its own, after mark_dirty().
   void serve_dirty();
 
+  /// Called last in each turn; the session may be gone after it.
+  void end_turn() noexcept;
+
  private:
   struct send_waiter {
     std::uint64_t number;
@@ -163,6 +166,7 @@ class session_core final : public endpoint, private event_sink, private message_
   std::atomic<bool> accepting_ = true;
   bool opened_ = false;
   bool finished_ = false;
+  bool ended_ = false;  // in this turn
   bool blocked_ = false;         // the link took less than it was given
   bool reading_paused_ = false;
   bool resume_wanted_ = false;

@@ -469,7 +469,12 @@ FAIRLEAD_DECL void session_core::end() {
   link_.reset();
   connection_.settle();
   service_.remove(*this);
-  drop_reference();  // the turn's handle is another
+  ended_ = true;
+}
+
+// The service's reference goes with the turn: a callback may have moved the turn's handle away.
+FAIRLEAD_DECL void session_core::end_turn() noexcept {
+  if (std::exchange(ended_, false)) drop_reference();
 }
 
 FAIRLEAD_DECL void session_core::drop() noexcept {

@@ -96,6 +96,7 @@ class session_service final : public asio::execution_context::service {
 
    private:
     session_service& service_;
+    session_core& core_;
     session handle_;
   };
 

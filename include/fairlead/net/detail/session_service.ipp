@@ -98,7 +98,7 @@ FAIRLEAD_DECL void session_service::flush_dirty() {
 }
 
 FAIRLEAD_DECL session_service::turn::turn(session_service& service, session_core& core)
-    : service_(service), handle_(core_ptr(&core)) {
+    : service_(service), core_(core), handle_(core_ptr(&core)) {
   assert(current == nullptr && "the turns of a thread do not nest");
   service.mailbox_->enter();
   current = &core;
@@ -108,6 +108,7 @@ FAIRLEAD_DECL session_service::turn::turn(session_service& service, session_core
 FAIRLEAD_DECL session_service::turn::~turn() {
   current = nullptr;
   service_.handle_ = nullptr;
+  core_.end_turn();
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
