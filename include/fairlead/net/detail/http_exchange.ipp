@@ -114,6 +114,7 @@ FAIRLEAD_DECL void http_exchange::stop() {
 }
 
 FAIRLEAD_DECL void http_exchange::end() {
+  service_.cancel(*this);
   service_.remove(*this);
   delete this;
 }

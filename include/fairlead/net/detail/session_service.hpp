@@ -105,6 +105,7 @@ class session_service final : public asio::execution_context::service {
   template <class Function>
   void for_each(Function f);
   void arm_timer();
+  void rest();
   void flush_dirty();
 
   asio::io_context& context_;

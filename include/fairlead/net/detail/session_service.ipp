@@ -42,7 +42,16 @@ FAIRLEAD_DECL void session_service::remove(endpoint& e) noexcept {
   (e.previous_ != nullptr ? e.previous_->next_ : endpoints_) = e.next_;
   e.next_ = e.previous_ = nullptr;
   size_.fetch_sub(1, std::memory_order_relaxed);
-  if (endpoints_ == nullptr && on_empty) on_empty();
+  if (endpoints_ != nullptr) return;
+  rest();
+  if (on_empty) on_empty();
+}
+
+// Without this, run() would not return before the time of a deadline that was cancelled long ago.
+FAIRLEAD_DECL void session_service::rest() {
+  timer_.cancel();
+  timer_at_ = time_point::max();
+  if (!wheel_.empty()) arm_timer();
 }
 
 // Calls `f` for each endpoint; `f` may end the one it is given, but no other.
