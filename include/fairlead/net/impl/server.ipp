@@ -227,14 +227,17 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     });
   }
 
+  static void stop_sessions(loop& l) {
+    l.service.stop_all();
+    if (l.service.size() == 0 && l.service.on_empty) l.service.on_empty();
+  }
+
   void stop_on_own_thread() {
     if (is_stopping_.exchange(true)) return;
     close_listener();
-    for (loop& l : loops_) {
-      asio::post(l.context, [&l] {
-        l.service.stop_all();
-        if (l.service.size() == 0 && l.service.on_empty) l.service.on_empty();
-      });
+    stop_sessions(first());
+    for (std::size_t i = 1; i < loops_.size(); ++i) {
+      asio::post(loops_[i].context, [&l = loops_[i]] { stop_sessions(l); });
     }
   }
 
