@@ -125,6 +125,7 @@ FAIRLEAD_DECL void session_core::on_timer(time_point) {
 // --- From the protocol.
 
 FAIRLEAD_DECL flow session_core::on_message(message_view m) {
+  if (!is_open()) return flow::proceed;  // try_close() discards what still comes
   if (route_->callbacks.on_message) {
     try {
       route_->callbacks.on_message(service_.current_handle(), m);
