@@ -354,7 +354,7 @@ FAIRLEAD_DECL void session_core::close(close_code code, std::string reason, comp
     return;
   }
   if (try_close(code, reason) == errc::bad_argument) return done.post(errc::bad_argument);
-  if (finished_) return done.post(ended_with_);
+  if (finished_) return done.post({});
   more().closers.push_back(std::move(done));
 }
 
