@@ -136,7 +136,9 @@ class session_core final : public endpoint, private event_sink, private message_
 
   bool is_over_limit(std::size_t size) const noexcept;
   send_result enqueue(message m);
-  void deliver(message m);
+  send_result deliver(message m);
+  void wait_until_low(send_result result, completion<std::error_code> done, std::uint64_t wait_number);
+  void complete_senders(std::error_code ec);
   void drop_queue() noexcept;
   void overflow();
   std::size_t backlog() const noexcept;

@@ -208,15 +208,18 @@ FAIRLEAD_DECL send_result session_core::enqueue(message m) {
 }
 
 // A message from another thread, counted when it was posted.
-FAIRLEAD_DECL void session_core::deliver(message m) {
+FAIRLEAD_DECL send_result session_core::deliver(message m) {
   queued_size_.fetch_sub(m.size(), std::memory_order_relaxed);
-  if (!finished_ && connection_.is_open()) enqueue(std::move(m));
+  // Nothing behind a message that was dropped. But try_close() may have come after this one.
+  if (finished_ || ended_with_ || !connection_.is_open()) return send_result::closed;
+  return enqueue(std::move(m));
 }
 
 FAIRLEAD_DECL void session_core::overflow() {
   if (!accepting_.exchange(false)) return;
   ended_with_ = errc::queue_full;
   drop_queue();
+  complete_senders(errc::queue_full);
   request_close(close_code::try_again_later, "the queue is full");
 }
 
@@ -237,23 +240,32 @@ FAIRLEAD_DECL void session_core::send(message whole, completion<std::error_code>
       on_own_thread([](session_core& self) { self.overflow(); });
       return done.post(errc::queue_full);
     }
-    const std::size_t size = whole.size();
-    queued_size_.fetch_add(size, std::memory_order_relaxed);
+    queued_size_.fetch_add(whole.size(), std::memory_order_relaxed);
     const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
-    const bool posted = on_own_thread([whole, shared_done, size, wait_number](session_core& self) {
-      self.queued_size_.fetch_sub(size, std::memory_order_relaxed);
-      self.send(whole, std::move(*shared_done), wait_number);
+    const bool posted = on_own_thread([whole, shared_done, wait_number](session_core& self) {
+      self.wait_until_low(self.deliver(whole), std::move(*shared_done), wait_number);
     });
     if (!posted) shared_done->post(errc::closed);
     return;
   }
-  switch (try_send(whole)) {
+  wait_until_low(try_send(whole), std::move(done), wait_number);
+}
+
+FAIRLEAD_DECL void session_core::wait_until_low(send_result result, completion<std::error_code> done,
+                                                std::uint64_t wait_number) {
+  switch (result) {
     case send_result::closed: return done.post(errc::closed);
     case send_result::dropped: return done.post(errc::queue_full);
     default: break;
   }
   if (backlog() <= route_->options.queue_low) return done.post({});
   more().senders.push_back({wait_number, std::move(done)});
+}
+
+FAIRLEAD_DECL void session_core::complete_senders(std::error_code ec) {
+  if (extras_ == nullptr) return;
+  for (send_waiter& sender : extras_->senders) sender.done.post(ec);
+  extras_->senders.clear();
 }
 
 FAIRLEAD_DECL void session_core::cancel_send(std::uint64_t wait_number) {
@@ -373,10 +385,9 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
   info.error = ended_with_;
   drop_queue();
   if (inbox_ != nullptr) inbox_->end(ended_with_);
+  complete_senders(errc::closed);
   if (extras_ != nullptr) {
-    for (send_waiter& sender : extras_->senders) sender.done.post(errc::closed);
     for (auto& closer : extras_->closers) closer.post(ended_with_);
-    extras_->senders.clear();
     extras_->closers.clear();
   }
   if (!opened_ || !route_->callbacks.on_close) return;
@@ -446,8 +457,7 @@ FAIRLEAD_DECL bool session_core::write_output() {
 
 FAIRLEAD_DECL void session_core::after_flush() {
   if (extras_ != nullptr && !extras_->senders.empty() && backlog() <= route_->options.queue_low) {
-    for (send_waiter& sender : extras_->senders) sender.done.post({});
-    extras_->senders.clear();
+    complete_senders({});
   }
   if (finished_ && !is_scheduled()) {
     service_.schedule(*this, clock::now() + route_->options.connection.close_timeout);
