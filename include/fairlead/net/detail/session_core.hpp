@@ -146,6 +146,7 @@ class session_core final : public endpoint, private event_sink, private message_
   void finish(close_info info);
   void report(std::exception_ptr error);
   void touch();
+  void request_turn();
   template <class Function>
   bool on_own_thread(Function f);
   inbox& messages();

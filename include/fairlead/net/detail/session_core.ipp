@@ -375,6 +375,10 @@ FAIRLEAD_DECL void session_core::close_when_drained() {
   const std::error_code refused = connection_.close(extras_->close->code, extras_->close->reason, clock::now());
   static_cast<void>(refused);  // checked by try_close()
   extras_->close.reset();
+  // The peer's close frame may stand behind messages that nobody receives; they are discarded now.
+  if (!reading_paused_) return;
+  resume_wanted_ = true;
+  request_turn();
 }
 
 FAIRLEAD_DECL void session_core::finish(close_info info) {
@@ -412,7 +416,11 @@ FAIRLEAD_DECL void session_core::abort() {
 // --- Writing.
 
 FAIRLEAD_DECL void session_core::touch() {
-  if (in_own_turn() || dirty_) return;
+  if (!in_own_turn()) request_turn();
+}
+
+FAIRLEAD_DECL void session_core::request_turn() {
+  if (dirty_) return;
   dirty_ = true;
   service_.mark_dirty(core_ptr(this));
 }
