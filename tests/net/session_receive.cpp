@@ -496,9 +496,11 @@ TEST_CASE("receive_keeps_its_own_context_at_work") {
   context.poll();
   CHECK_FALSE(context.stopped());
   peer.hang_up();
+  const time_point began = clock::now();
   context.run_for(patience);
   CHECK(o.done);
   CHECK(context.stopped());
+  CHECK(clock::now() - began < 5s);  // no deadline that was cancelled keeps it either
 }
 
 namespace {
@@ -546,12 +548,16 @@ TEST_CASE("operations_post_with_the_handlers_allocator") {
   receiving_stage s;
   int counts[2] = {0, 0};  // held, ever
   bool done = false;
+  // With an executor of its own: any_io_executor, which stands in for none, takes no allocator along.
+  const auto handler = [&] {
+    return asio::bind_executor(s.context.get_executor(), allocating_handler{counts, &done});
+  };
   SECTION("receive") {
-    s.ws().receive(allocating_handler{counts, &done});
+    s.ws().receive(handler());
     s.peer->send("a");
   }
-  SECTION("send") { s.ws().send("a", allocating_handler{counts, &done}); }
-  SECTION("close") { s.ws().close(close_code::normal, "", allocating_handler{counts, &done}); }
+  SECTION("send") { s.ws().send("a", handler()); }
+  SECTION("close") { s.ws().close(close_code::normal, "", handler()); }
   REQUIRE(s.run_until([&] { return done; }));
   CHECK(counts[1] > 0);
   CHECK(counts[0] == 0);

@@ -126,6 +126,7 @@ class client final : private link_sink, private event_sink, private mask_key_sou
 
   int status() const { return head.size() < 12 ? 0 : std::stoi(head.substr(9, 3)); }
   bool is_over() const { return eof || broken; }
+  bool is_gone() const { return link_ == nullptr; }
   std::vector<std::string> texts() const {
     std::vector<std::string> all;
     for (const message& m : messages) all.emplace_back(m.text());

@@ -1,0 +1,500 @@
+#include <fairlead/net/session.hpp>
+
+#include <net/session_support.hpp>
+#include <support/catch.hpp>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/bind_executor.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/post.hpp>
+
+#include <functional>
+#include <numeric>
+
+using namespace net_test;
+
+namespace {
+
+/// What one send() gave.
+struct outcome {
+  bool done = false;
+  std::error_code error;
+
+  auto handler() {
+    return [this](std::error_code ec) {
+      done = true;
+      error = ec;
+    };
+  }
+};
+
+/// A session that is used from outside its callbacks, and its peer.
+struct sending_stage : stage {
+  explicit sending_stage(link_form f = link_form::memory, session_options options = {},
+                         std::size_t capacity = 256 * 1024)
+      : stage(f) {
+    server().route("/", seen.callbacks(), std::move(options));
+    peer = join("/", &counts, capacity);
+    REQUIRE(peer);
+    REQUIRE(seen.ws);
+    counts = {};
+  }
+  sending_stage(const sending_stage&) = delete;
+  ~sending_stage() { peer.reset(); }
+
+  const session& ws() { return *seen.ws; }
+
+  /// Does something on the context's thread, but in no session's turn.
+  void on_own_thread(std::function<void()> f) {
+    asio::post(context, std::move(f));
+    run_ready();
+  }
+
+  /// Lets the session send until the peer's side takes no more.
+  void block() {
+    peer->pause();
+    bool blocked = false;
+    for (int i = 0; i < 100'000 && !blocked; ++i) {
+      on_own_thread([&] { blocked = ws().try_send(std::string(64 * 1024, 'x')) == send_result::queued; });
+    }
+    REQUIRE(blocked);
+  }
+
+  record seen;
+  link_counts counts;
+  std::unique_ptr<client> peer;
+};
+
+session_options queue_limits(std::size_t low, std::size_t hard) {
+  session_options options;
+  options.queue_low = low;
+  options.queue_hard = hard;
+  return options;
+}
+
+link_form any_form() { return GENERATE(link_form::memory, link_form::epoll, link_form::asio); }
+
+std::vector<std::string> numbers(std::size_t count) {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < count; ++i) all.push_back(std::to_string(i));
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("both_kinds_of_message_arrive_as_what_they_were_sent") {
+  sending_stage s(any_form());
+  const std::string text = "text";
+  s.ws().try_send(text);
+  s.ws().try_send(std::as_bytes(std::span(text)));
+  s.ws().try_send(message(message_kind::binary, {}));
+  REQUIRE(s.run_until([&] { return s.peer->messages.size() == 3; }));
+  CHECK(s.peer->messages[0].kind() == message_kind::text);
+  CHECK(s.peer->messages[0].text() == text);
+  CHECK(s.peer->messages[1].kind() == message_kind::binary);
+  CHECK(s.peer->messages[1].text() == text);
+  CHECK(s.peer->messages[2].size() == 0);
+}
+
+TEST_CASE("messages_of_every_size_arrive_whole") {
+  sending_stage s(any_form());
+  std::vector<std::string> sent;
+  for (const std::size_t size : {0, 1, 125, 126, 4096, 4097, 65'535, 65'536, 65'537, 1'000'000}) {
+    sent.emplace_back(size, static_cast<char>('a' + size % 26));
+    CHECK(s.ws().try_send(sent.back()) == send_result::posted);
+  }
+  REQUIRE(s.run_until([&] { return s.peer->messages.size() == sent.size(); }));
+  CHECK((s.peer->texts() == sent));
+}
+
+// --- What try_send() answers.
+
+TEST_CASE("try_send_says_what_becomes_of_a_message") {
+  sending_stage s(link_form::memory, queue_limits(100, 1'000'000), 1000);
+  SECTION("sent: in a turn of the context's thread") {
+    s.on_own_thread([&] { CHECK(s.ws().try_send("a") == send_result::sent); });
+  }
+  SECTION("queued: behind what the peer has not taken") {
+    s.peer->pause();
+    s.on_own_thread([&] {
+      CHECK(s.ws().try_send(std::string(2000, 'x')) == send_result::sent);
+      CHECK(s.ws().try_send("behind it") == send_result::queued);
+    });
+    s.on_own_thread([&] { CHECK(s.ws().try_send("and when that is blocked") == send_result::queued); });
+  }
+  SECTION("posted: from another thread") { CHECK(s.ws().try_send("a") == send_result::posted); }
+  SECTION("closed: from the moment it begins to close") {
+    s.on_own_thread([&] {
+      CHECK_FALSE(s.ws().try_close());
+      CHECK(s.ws().try_send("a") == send_result::closed);
+    });
+    CHECK(s.ws().try_send("a") == send_result::closed);
+    CHECK_FALSE(s.ws().is_open());
+  }
+  SECTION("closed: an empty handle") { CHECK(session().try_send("a") == send_result::closed); }
+}
+
+TEST_CASE("try_send_says_in_the_sessions_own_turn_whether_the_message_leaves_with_it") {
+  stage s;
+  std::vector<send_result> results;
+  s.server().route("/", handlers{.on_message = [&](session& ws, message_view) {
+                     results.push_back(ws.try_send(std::string(600, 'x')));
+                   }});
+  const auto peer = s.join("/", nullptr, 1000);
+  REQUIRE(peer);
+  peer->pause();
+  peer->send("1");
+  s.run_ready();
+  peer->send("2");
+  s.run_ready();
+  peer->send("3");
+  s.run_ready();
+  // The second is taken in part, so the third waits for its rest.
+  CHECK(results == std::vector{send_result::sent, send_result::sent, send_result::queued});
+}
+
+// DESIGN.md section 4; RFC 6455 section 7.4.1 and the IANA registry (1013).
+TEST_CASE("the_hard_limit_closes_with_1013_one_byte_above_it_and_not_at_it") {
+  const bool from_own_thread = GENERATE(true, false);
+  const bool above = GENERATE(false, true);
+  CAPTURE(from_own_thread, above);
+  sending_stage s(link_form::memory, queue_limits(100, 1000), 10);
+  s.peer->pause();
+  s.on_own_thread([&] { s.ws().try_send(std::string(70'000, 'x')); });  // fills the link and the quantum
+  send_result last{};
+  const auto fill = [&] {
+    s.ws().try_send(std::string(400, 'a'));
+    last = s.ws().try_send(std::string(above ? 601 : 600, 'b'));
+  };
+  if (from_own_thread) {
+    s.on_own_thread(fill);
+  } else {
+    fill();
+    s.run_ready();
+  }
+  s.peer->resume();
+  if (!above) {
+    CHECK(last == (from_own_thread ? send_result::queued : send_result::posted));
+    REQUIRE(s.run_until([&] { return s.peer->messages.size() == 3; }));
+    CHECK(s.ws().is_open());
+    return;
+  }
+  CHECK(last == send_result::dropped);
+  CHECK(s.ws().try_send("a") == send_result::closed);
+  REQUIRE(s.run_until([&] { return s.seen.closes == 1; }));
+  REQUIRE(s.peer->closed);
+  CHECK(s.peer->closed->code == close_code::try_again_later);
+  CHECK(s.peer->messages.size() == 1);  // what was under way already
+  CHECK(s.seen.error == errc::queue_full);
+}
+
+TEST_CASE("nothing_is_sent_behind_a_message_that_was_dropped") {
+  sending_stage s(link_form::memory, queue_limits(100, 1000), 10);
+  CHECK(s.ws().try_send(std::string(900, 'a')) == send_result::posted);
+  CHECK(s.ws().try_send(std::string(200, 'b')) == send_result::dropped);
+  s.ws().try_send("c");  // would fit
+  REQUIRE(s.run_until([&] { return s.seen.closes == 1; }));
+  REQUIRE(s.peer->closed);
+  CHECK(s.peer->closed->code == close_code::try_again_later);
+  CHECK(s.peer->messages.empty());
+}
+
+TEST_CASE("a_message_larger_than_the_queue_is_let_into_an_empty_one") {
+  sending_stage s(any_form(), queue_limits(10, 100));
+  const std::string large(300'000, 'x');
+  CHECK(s.ws().try_send(large) == send_result::posted);
+  REQUIRE(s.run_until([&] { return s.peer->messages.size() == 1; }));
+  CHECK((s.peer->messages[0].text() == large));
+  CHECK(s.ws().is_open());
+}
+
+TEST_CASE("a_peer_that_never_reads_is_closed_after_the_timeout") {
+  auto options = queue_limits(1000, 100'000);
+  options.connection.close_timeout = 100ms;
+  sending_stage s(any_form(), options);
+  s.peer->pause();
+  send_result last{};
+  for (int i = 0; i < 100'000 && last != send_result::dropped; ++i) {
+    s.on_own_thread([&] { last = s.ws().try_send(std::string(50'000, 'x')); });
+  }
+  CHECK(last == send_result::dropped);
+  REQUIRE(s.run_until([&] { return s.seen.closes == 1; }));
+  CHECK(s.seen.error == errc::queue_full);
+  CHECK(s.server().connection_count() == 0);
+}
+
+// --- send().
+
+TEST_CASE("send_completes_at_once_while_the_queue_is_low_and_never_inside_the_call") {
+  sending_stage s(any_form());
+  outcome o;
+  SECTION("from another thread") { s.ws().send("a", o.handler()); }
+  SECTION("from its own") {
+    s.on_own_thread([&] {
+      s.ws().send("a", o.handler());
+      CHECK_FALSE(o.done);
+    });
+  }
+  REQUIRE(s.run_until([&] { return o.done && s.peer->messages.size() == 1; }));
+  CHECK_FALSE(o.error);
+}
+
+TEST_CASE("send_waits_until_the_queue_is_at_its_low_watermark") {
+  constexpr std::size_t low = 5000;
+  constexpr std::size_t capacity = 1000;
+  const bool above = GENERATE(false, true);
+  CAPTURE(above);
+  sending_stage s(link_form::memory, queue_limits(low, 1'000'000), capacity);
+  s.peer->pause();
+  // The link takes `capacity` bytes; the rest of the frame, with its header, is what waits.
+  const std::size_t header_size = 4;
+  outcome o;
+  const std::string exact(capacity + low - header_size + (above ? 1 : 0), 'x');
+  s.on_own_thread([&] { s.ws().try_send(exact); });
+  s.on_own_thread([&] { s.ws().send(message(message_kind::text, {}), o.handler()); });
+  CHECK(o.done == !above);
+  s.peer->resume();
+  REQUIRE(s.run_until([&] { return o.done; }));
+  CHECK_FALSE(o.error);
+  REQUIRE(s.run_until([&] { return s.peer->messages.size() == 2; }));
+}
+
+TEST_CASE("who_awaits_each_send_cannot_outrun_the_peer") {
+  sending_stage s(any_form(), queue_limits(10'000, 200'000));
+  constexpr std::size_t count = 400;
+  std::size_t sent = 0;
+  asio::co_spawn(
+      s.context,
+      [&]() -> asio::awaitable<void> {
+        for (; sent < count; ++sent) co_await s.ws().send(std::string(50'000, 'x'));
+      },
+      asio::detached);
+  s.peer->pause();
+  s.run_ready();
+  s.peer->resume();
+  REQUIRE(s.run_until([&] { return s.peer->messages.size() == count && sent == count; }));
+  CHECK(s.ws().is_open());
+}
+
+TEST_CASE("send_on_a_session_that_closes_or_is_gone_is_closed") {
+  sending_stage s(any_form());
+  outcome o;
+  SECTION("from another thread") {
+    s.ws().try_close();
+    s.ws().send("a", o.handler());
+  }
+  SECTION("from its own") {
+    s.on_own_thread([&] {
+      s.ws().try_close();
+      s.ws().send("a", o.handler());
+    });
+  }
+  SECTION("after its end") {
+    s.peer->hang_up();
+    REQUIRE(s.run_until([&] { return s.seen.closes == 1; }));
+    s.ws().send("a", o.handler());
+  }
+  REQUIRE(s.run_until([&] { return o.done; }));
+  CHECK(o.error == errc::closed);
+}
+
+TEST_CASE("a_send_that_waits_ends_with_the_session") {
+  sending_stage s(any_form(), queue_limits(0, 1'000'000'000));
+  s.block();
+  outcome o;
+  s.ws().send("a", o.handler());
+  s.run_ready();
+  REQUIRE_FALSE(o.done);
+  s.peer->hang_up();
+  REQUIRE(s.run_until([&] { return o.done; }));
+  CHECK(o.error == errc::closed);
+}
+
+TEST_CASE("a_send_whose_message_is_dropped_with_the_queue_says_so") {
+  sending_stage s(link_form::memory, queue_limits(0, 1000), 10);
+  s.peer->pause();
+  s.on_own_thread([&] { s.ws().try_send(std::string(70'000, 'x')); });
+  outcome waiting;
+  outcome refused;
+  const bool from_own_thread = GENERATE(true, false);
+  const auto overflow = [&] {
+    s.ws().send(std::string(900, 'a'), waiting.handler());
+    s.ws().send(std::string(200, 'b'), refused.handler());
+  };
+  if (from_own_thread) {
+    s.on_own_thread(overflow);
+  } else {
+    overflow();
+  }
+  REQUIRE(s.run_until([&] { return refused.done && waiting.done; }));
+  CHECK(refused.error == errc::queue_full);
+  CHECK(waiting.error == errc::queue_full);
+}
+
+TEST_CASE("a_cancelled_send_ends_its_wait_and_the_message_is_sent_all_the_same") {
+  sending_stage s(any_form(), queue_limits(0, 1'000'000'000));
+  s.block();
+  asio::cancellation_signal signal;
+  outcome o;
+  s.ws().send("the last", asio::bind_cancellation_slot(signal.slot(), o.handler()));
+  s.run_ready();
+  REQUIRE_FALSE(o.done);
+  signal.emit(asio::cancellation_type::total);
+  CHECK_FALSE(o.done);
+  REQUIRE(s.run_until([&] { return o.done; }));
+  CHECK(o.error == asio::error::operation_aborted);
+  signal.emit(asio::cancellation_type::total);
+  s.peer->resume();
+  REQUIRE(
+      s.run_until([&] { return !s.peer->messages.empty() && s.peer->messages.back().text() == "the last"; }));
+}
+
+TEST_CASE("send_completes_on_the_handlers_executor_and_keeps_it_at_work") {
+  sending_stage s(link_form::memory, queue_limits(0, 1'000'000'000), 10);
+  s.block();
+  asio::io_context elsewhere;
+  bool there = false;
+  s.ws().send("a", asio::bind_executor(elsewhere.get_executor(), [&](std::error_code) {
+                there = elsewhere.get_executor().running_in_this_thread();
+              }));
+  s.run_ready();
+  elsewhere.poll();
+  CHECK_FALSE(elsewhere.stopped());
+  s.peer->resume();
+  REQUIRE(s.run_until([&] { return s.peer->messages.size() >= 2; }));
+  elsewhere.poll();
+  CHECK(there);
+  CHECK(elsewhere.stopped());
+}
+
+// --- Order and writes.
+
+TEST_CASE("messages_keep_their_order_from_whichever_turn_they_are_sent") {
+  stage s(any_form());
+  // Every message that arrives is answered in the session's own turn, in one of its own by a post, from
+  // another session's turn, and from outside of the context.
+  std::vector<session> all;
+  std::size_t sent = 0;
+  const auto send_next = [&] { all.front().try_send(std::to_string(sent++)); };
+  s.server().route("/", handlers{.on_open = [&](session& ws, const request&) { all.push_back(ws); },
+                                 .on_message =
+                                     [&](session&, message_view) {
+                                       send_next();
+                                       send_next();
+                                       asio::post(s.context, send_next);
+                                     }});
+  const auto first = s.join();
+  const auto second = s.join();
+  REQUIRE(first);
+  REQUIRE(second);
+  for (int i = 0; i < 50; ++i) {
+    first->send("own turn");
+    second->send("the turn of another");
+    // Two from one thread that is not the context's; of different threads no order is promised.
+    s.run_ready();
+    send_next();
+    send_next();
+    s.run_ready();
+  }
+  REQUIRE(s.run_until([&] { return sent == 50 * (3 + 3 + 2) && first->messages.size() == sent; }));
+  CHECK(first->texts() == numbers(sent));
+}
+
+TEST_CASE("replies_of_one_read_leave_in_one_write") {
+  stage s;
+  link_counts counts;
+  s.server().route("/", handlers{.on_open = [](session& ws, const request&) { ws.try_send("welcome"); },
+                                 .on_message =
+                                     [](session& ws, message_view m) {
+                                       ws.try_send(m);
+                                       ws.try_send(m);
+                                     }});
+  const auto peer = s.join("/", &counts);
+  REQUIRE(peer);
+  CHECK(counts.writes == 1);  // the 101 and the welcome
+  std::string burst;
+  for (int i = 0; i < 100; ++i) burst += text_frame(std::to_string(i));
+  peer->write(burst);
+  REQUIRE(s.run_until([&] { return peer->messages.size() == 201; }));
+  CHECK(counts.writes == 2);
+}
+
+TEST_CASE("messages_sent_to_another_session_in_one_turn_leave_in_one_write") {
+  stage s;
+  std::vector<session> all;
+  s.server().route("/", handlers{.on_open = [&](session& ws, const request&) { all.push_back(ws); },
+                                 .on_message =
+                                     [&](session&, message_view m) {
+                                       for (const session& ws : all) ws.try_send(m);
+                                     }});
+  link_counts counts;
+  const auto sender = s.join();
+  const auto receiver = s.join("/", &counts);
+  REQUIRE(sender);
+  REQUIRE(receiver);
+  CHECK(counts.writes == 1);
+  std::string burst;
+  for (int i = 0; i < 100; ++i) burst += text_frame(std::to_string(i));
+  sender->write(burst);
+  REQUIRE(s.run_until([&] { return receiver->messages.size() == 100 && sender->messages.size() == 100; }));
+  CHECK(receiver->texts() == numbers(100));
+  CHECK(sender->texts() == numbers(100));
+  CHECK(counts.writes == 2);
+}
+
+TEST_CASE("a_large_message_is_sent_by_reference") {
+  sending_stage s;
+  // A link that remembers where the bytes lay that it was given.
+  struct watching_link final : link {
+    watching_link(link_ptr i, std::vector<std::span<const std::byte>>& p) : inner(std::move(i)), pieces(p) {}
+    void start(link_sink& sink) override { inner->start(sink); }
+    write_result write(std::span<const std::span<const std::byte>> gather) override {
+      pieces.insert(pieces.end(), gather.begin(), gather.end());
+      return inner->write(gather);
+    }
+    void pause_reading() override { inner->pause_reading(); }
+    void resume_reading() override { inner->resume_reading(); }
+    void shutdown_sending() override { inner->shutdown_sending(); }
+    void close() noexcept override { delete this; }
+    link_ptr inner;
+    std::vector<std::span<const std::byte>>& pieces;
+  };
+  std::vector<std::span<const std::byte>> pieces;
+  auto [ours, theirs] = make_memory_pair(s.context.get_executor());
+  s.server().serve(link_ptr(new watching_link(std::move(ours), pieces)));
+  client peer(std::move(theirs));
+  peer.upgrade();
+  REQUIRE(s.run_until([&] { return peer.upgraded; }));
+
+  const message large = message_view(std::string(100'000, 'x')).keep();
+  const session ws = *s.seen.ws;
+  SECTION("from another thread") { ws.try_send(large); }
+  SECTION("from its own") {
+    s.on_own_thread([&] { ws.try_send(large); });
+  }
+  SECTION("by send()") {
+    ws.send(large, [](std::error_code) {});
+  }
+  REQUIRE(s.run_until([&] { return peer.messages.size() == 1; }));
+  CHECK(std::ranges::any_of(pieces, [&](auto p) { return p.data() == large.bytes().data(); }));
+}
+
+TEST_CASE("a_reply_that_views_the_received_bytes_is_whole_even_when_the_peer_reads_late") {
+  stage s(any_form());
+  s.server().route("/", handlers{.on_message = [](session& ws, message_view m) { ws.try_send(m); }},
+                   session_options{.queue_hard = 1'000'000'000});
+  const auto peer = s.join("/", nullptr, 10'000);
+  REQUIRE(peer);
+  peer->pause();
+  std::vector<std::string> sent;
+  for (int i = 0; i < 100; ++i) {
+    sent.push_back(std::to_string(i) + std::string(static_cast<std::size_t>(600 * i), 'x'));
+    peer->send(sent.back());
+    s.run_ready();
+  }
+  peer->resume();
+  REQUIRE(s.run_until([&] { return peer->messages.size() == sent.size(); }));
+  CHECK((peer->texts() == sent));
+}
