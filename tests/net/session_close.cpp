@@ -85,6 +85,23 @@ TEST_CASE("our_close_leaves_behind_the_messages_and_ends_when_the_peer_answers")
   CHECK_FALSE(s.seen.error);
 }
 
+TEST_CASE("whatever_was_sent_before_try_close_leaves_first") {
+  closing_stage s(any_form());
+  std::error_code error = errc::closed;
+  const auto send_all_and_close = [&] {
+    s.ws().try_send("1");
+    s.ws().send("2", [&](std::error_code ec) { error = ec; });
+    s.ws().try_send(std::string(100'000, '3'));
+    CHECK_FALSE(s.ws().try_close());
+  };
+  SECTION("from another thread") { send_all_and_close(); }
+  SECTION("from its own") { asio::post(s.context, send_all_and_close); }
+  REQUIRE(s.run_until_gone());
+  CHECK((s.peer->texts() == std::vector<std::string>{"1", "2", std::string(100'000, '3')}));
+  CHECK(s.peer->closed.has_value());
+  CHECK_FALSE(error);
+}
+
 TEST_CASE("the_peers_close_is_answered_with_its_code") {
   closing_stage s(any_form());
   s.peer->close(close_code::going_away, "bye");

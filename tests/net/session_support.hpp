@@ -143,7 +143,9 @@ class client final : private link_sink, private event_sink, private mask_key_sou
     write(upgrade_request_for(target, fields));
   }
 
+  /// Nothing once the connection is closed.
   void send(message_view m) {
+    if (!connection_.writable()) return;
     connection_.send(m);
     drain();
   }
