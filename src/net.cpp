@@ -1,6 +1,7 @@
 #include <fairlead/net/detail/http_exchange.ipp>
 #include <fairlead/net/detail/inbox.ipp>
 #include <fairlead/net/detail/mailbox.ipp>
+#include <fairlead/net/detail/outbox.ipp>
 #include <fairlead/net/detail/route_table.ipp>
 #include <fairlead/net/detail/session_core.ipp>
 #include <fairlead/net/detail/session_service.ipp>
