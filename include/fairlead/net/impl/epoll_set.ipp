@@ -49,15 +49,23 @@ class epoll_link final : public epoll_entry, public link {
   void want(std::uint32_t events) {
     if (events == wanted_) return;
     wanted_ = events;
-    set_.watch(*this, events);
+    if (sink_ != nullptr) set_.watch(*this, events);  // else not started, or broken
   }
 
   void on_ready(std::uint32_t events) override {
     if ((wanted_ & reading) != 0 && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
       read_once();
     } else if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-      // Reported whether asked for or not, and for ever: paused or at the end of the input, the link is over.
-      fail(pending_error_of(descriptor_));
+      // Reported whether asked for or not, and for ever: broken, or at the end of the input, the link is
+      // over.
+      const std::error_code error = pending_error_of(descriptor_);
+      if (error || at_eof_) {
+        fail(error ? error : std::make_error_code(std::errc::connection_reset));
+      } else {
+        // The peer has closed in good order; on a local socket that is enough. It waits for resume_reading(),
+        // behind what is still to be read.
+        set_.ignore(*this);
+      }
     }
     if (sink_ != nullptr && (events & wanted_ & EPOLLOUT) != 0) {
       want(wanted_ & ~static_cast<std::uint32_t>(EPOLLOUT));
@@ -67,6 +75,7 @@ class epoll_link final : public epoll_entry, public link {
 
   void read_once() {
     std::span<std::byte> room = sink_->read_room();
+    if (sink_ == nullptr) return;
     if (room.empty()) room = set_.receive_buffer();
     const ssize_t n = ::recv(descriptor_, room.data(), room.size(), 0);
     if (n > 0) {
@@ -180,7 +189,7 @@ FAIRLEAD_DECL void epoll_set::ignore(detail::epoll_entry& entry) noexcept {
 FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept {
   // Before the close: while a duplicate of the descriptor lives, closing alone leaves its events coming.
   ignore(entry);
-  ::close(entry.descriptor_);
+  ::close(std::exchange(entry.descriptor_, -1));
   slot& s = slots_[entry.slot_];
   ++s.generation;
   free_slots_.push_back(entry.slot_);
