@@ -120,12 +120,15 @@ FAIRLEAD_DECL void epoll_set::open() {
 }
 
 FAIRLEAD_DECL void epoll_set::shutdown() {
-  for (slot& s : slots_) {
+  // The entries stay until the set itself goes: the sinks may belong to a service that is shut down after this one, and
+  // close their links then.
+  for (const slot& s : slots_) {
     if (s.entry == nullptr) continue;
-    ::close(s.entry->descriptor_);
-    s.entry.reset();
+    ::close(std::exchange(s.entry->descriptor_, -1));
+    s.entry->registered_ = false;
   }
-  removed_.clear();
+  in_batch_ = true;  // nothing is posted or armed any more
+  armed_ = false;
 }
 
 // A child shares the parent's epoll set: what one of them removes, both lose. So the child gets a new one.
