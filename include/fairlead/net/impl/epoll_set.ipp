@@ -143,8 +143,7 @@ FAIRLEAD_DECL void epoll_set::notify_fork(asio::execution_context::fork_event ev
     s.entry->registered_ = false;
     watch(*s.entry, s.entry->events_);
   }
-  armed_ = false;
-  arm();
+  // release() has ended the wait for the old set; its handler arms the new one.
 }
 
 FAIRLEAD_DECL link_ptr epoll_set::make_link(int socket) {
