@@ -199,7 +199,9 @@ FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept {
   // The entry may be on the call stack; serve_batch() frees it.
   removed_.push_back(std::move(s.entry));
   if (!in_batch_ && removed_.size() == 1) asio::post(context_, [this] { removed_.clear(); });
-  if (size_ == 0 && armed_) set_.cancel();
+  if (size_ != 0) return;
+  thread_ = {};
+  if (armed_) set_.cancel();
 }
 
 FAIRLEAD_DECL void epoll_set::arm() {
@@ -215,7 +217,8 @@ FAIRLEAD_DECL void epoll_set::arm() {
 }
 
 FAIRLEAD_DECL void epoll_set::check_thread() {
-  if (size_ == 0 || thread_ == std::thread::id()) thread_ = std::this_thread::get_id();
+  if (size_ == 0) return;
+  if (thread_ == std::thread::id()) thread_ = std::this_thread::get_id();
   if (thread_ == std::this_thread::get_id()) return;
   arm();
   throw std::system_error(errc::wrong_thread);
@@ -229,7 +232,6 @@ FAIRLEAD_DECL void epoll_set::serve() {
   bool again = true;
   for (int i = 0; again && i < batches_a_turn; ++i) again = serve_batch();
   in_batch_ = false;
-  if (size_ == 0) thread_ = {};
   if (first_event_ == last_event_) return arm();
   armed_ = true;
   asio::post(context_, [this] { serve(); });
