@@ -116,6 +116,7 @@ class epoll_set final : public asio::execution_context::service {
   void arm();
   void serve();
   bool serve_batch();
+  void end_turn();
   void check_thread();
 
   asio::io_context& context_;

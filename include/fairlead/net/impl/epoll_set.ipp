@@ -229,8 +229,18 @@ FAIRLEAD_DECL void epoll_set::serve() {
   check_thread();
   in_batch_ = true;
   batch_bytes_ = 0;
-  bool again = true;
-  for (int i = 0; again && i < batches_a_turn; ++i) again = serve_batch();
+  try {
+    bool again = true;
+    for (int i = 0; again && i < batches_a_turn; ++i) again = serve_batch();
+  } catch (...) {  // from a sink, out of run(), which may be called again
+    removed_.clear();
+    end_turn();
+    throw;
+  }
+  end_turn();
+}
+
+FAIRLEAD_DECL void epoll_set::end_turn() {
   in_batch_ = false;
   if (first_event_ == last_event_) return arm();
   armed_ = true;
