@@ -53,7 +53,7 @@ FAIRLEAD_DECL std::error_code pending_error_of(int socket) noexcept {
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
-  return {error != 0 ? error : ECONNRESET, std::system_category()};
+  return {error, std::system_category()};
 }
 
 FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept {
