@@ -58,7 +58,7 @@ class http_exchange final : public endpoint {
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/http_exchange.ipp>
+#include <fairlead/net/impl/http_exchange.ipp>
 #endif
 
 #endif

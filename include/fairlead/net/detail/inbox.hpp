@@ -85,7 +85,7 @@ class inbox {
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/inbox.ipp>
+#include <fairlead/net/impl/inbox.ipp>
 #endif
 
 #endif

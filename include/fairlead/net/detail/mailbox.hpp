@@ -79,7 +79,7 @@ class mailbox : public std::enable_shared_from_this<mailbox> {
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/mailbox.ipp>
+#include <fairlead/net/impl/mailbox.ipp>
 #endif
 
 #endif

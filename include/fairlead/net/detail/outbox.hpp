@@ -42,7 +42,7 @@ class outbox {
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/outbox.ipp>
+#include <fairlead/net/impl/outbox.ipp>
 #endif
 
 #endif

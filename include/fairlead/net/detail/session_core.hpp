@@ -171,8 +171,8 @@ class session_core final : public endpoint, private event_sink, private message_
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/session_core.ipp>
-#include <fairlead/net/detail/session_service.ipp>
+#include <fairlead/net/impl/session_core.ipp>
+#include <fairlead/net/impl/session_service.ipp>
 #endif
 
 #endif

@@ -35,7 +35,7 @@ FAIRLEAD_DECL int listen_tcp(const std::string& address, std::uint16_t port, int
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/socket.ipp>
+#include <fairlead/net/impl/socket.ipp>
 #endif
 
 #endif

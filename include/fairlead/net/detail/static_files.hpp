@@ -23,7 +23,7 @@ FAIRLEAD_DECL std::filesystem::path readable_folder(const std::filesystem::path&
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/static_files.ipp>
+#include <fairlead/net/impl/static_files.ipp>
 #endif
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_SOCKET_IPP
-#define FAIRLEAD_NET_DETAIL_SOCKET_IPP
+#ifndef FAIRLEAD_NET_IMPL_SOCKET_IPP
+#define FAIRLEAD_NET_IMPL_SOCKET_IPP
 
 #include <fairlead/net/detail/socket.hpp>
 

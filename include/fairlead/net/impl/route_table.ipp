@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_ROUTE_TABLE_IPP
-#define FAIRLEAD_NET_DETAIL_ROUTE_TABLE_IPP
+#ifndef FAIRLEAD_NET_IMPL_ROUTE_TABLE_IPP
+#define FAIRLEAD_NET_IMPL_ROUTE_TABLE_IPP
 
 #include <fairlead/handshake/upgrade.hpp>
 #include <fairlead/net/detail/route_table.hpp>

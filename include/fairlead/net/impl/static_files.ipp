@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_STATIC_FILES_IPP
-#define FAIRLEAD_NET_DETAIL_STATIC_FILES_IPP
+#ifndef FAIRLEAD_NET_IMPL_STATIC_FILES_IPP
+#define FAIRLEAD_NET_IMPL_STATIC_FILES_IPP
 
 #include <fairlead/net/detail/static_files.hpp>
 

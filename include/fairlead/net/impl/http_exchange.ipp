@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_HTTP_EXCHANGE_IPP
-#define FAIRLEAD_NET_DETAIL_HTTP_EXCHANGE_IPP
+#ifndef FAIRLEAD_NET_IMPL_HTTP_EXCHANGE_IPP
+#define FAIRLEAD_NET_IMPL_HTTP_EXCHANGE_IPP
 
 #include <fairlead/handshake/subprotocol.hpp>
 #include <fairlead/handshake/upgrade.hpp>

@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_SESSION_CORE_IPP
-#define FAIRLEAD_NET_DETAIL_SESSION_CORE_IPP
+#ifndef FAIRLEAD_NET_IMPL_SESSION_CORE_IPP
+#define FAIRLEAD_NET_IMPL_SESSION_CORE_IPP
 
 #include <fairlead/handshake/request.hpp>
 #include <fairlead/net/detail/session_core.hpp>

@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_OUTBOX_IPP
-#define FAIRLEAD_NET_DETAIL_OUTBOX_IPP
+#ifndef FAIRLEAD_NET_IMPL_OUTBOX_IPP
+#define FAIRLEAD_NET_IMPL_OUTBOX_IPP
 
 #include <fairlead/net/detail/outbox.hpp>
 

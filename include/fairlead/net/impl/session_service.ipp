@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_SESSION_SERVICE_IPP
-#define FAIRLEAD_NET_DETAIL_SESSION_SERVICE_IPP
+#ifndef FAIRLEAD_NET_IMPL_SESSION_SERVICE_IPP
+#define FAIRLEAD_NET_IMPL_SESSION_SERVICE_IPP
 
 #include <fairlead/net/detail/session_core.hpp>
 #include <fairlead/net/detail/session_service.hpp>
