@@ -108,7 +108,7 @@ class epoll_set final : public asio::execution_context::service {
   static constexpr std::size_t large_batch = 16;
   static constexpr int batches_a_turn = 8;
 
-  void shutdown() override {}
+  void shutdown() override;
   void notify_fork(asio::execution_context::fork_event event) override;
 
   void open();
@@ -116,6 +116,7 @@ class epoll_set final : public asio::execution_context::service {
   void arm();
   void serve();
   bool serve_batch();
+  void end_turn();
   void check_thread();
 
   asio::io_context& context_;

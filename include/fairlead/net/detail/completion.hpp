@@ -15,7 +15,8 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-/// A handler with the results it is to be called with, as one function object that keeps the handler's allocator.
+/// A handler with the results it is to be called with, as one function object that keeps the handler's
+/// allocator.
 template <class Handler, class Function>
 struct posted_completion {
   using allocator_type = asio::associated_allocator_t<Handler>;
@@ -33,8 +34,8 @@ void post_completion(const Executor& executor, Handler handler, Function functio
   asio::post(executor, posted_completion<Handler, Function>{std::move(handler), std::move(function)});
 }
 
-/// A completion handler, erased: Debian 12's Asio has no any_completion_handler. Executor and allocator are the
-/// handler's own, and its executor counts outstanding work until the handler is called or dropped.
+/// A completion handler, erased: Debian 12's Asio has no any_completion_handler. Executor and allocator are
+/// the handler's own, and its executor counts outstanding work until the handler is called or dropped.
 template <class... Args>
 class completion {
  public:

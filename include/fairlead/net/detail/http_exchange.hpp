@@ -14,8 +14,8 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-/// A connection from its accept to the end of its one request: reads the head, then either hands the link to a session
-/// or answers and closes. Bytes behind a request that is not upgraded are never looked at.
+/// A connection from its accept to the end of its one request: reads the head, then either hands the link to
+/// a session or answers and closes. Bytes behind a request that is not upgraded are never looked at.
 ///
 /// Owns itself until it is done; the service's list knows it.
 class http_exchange final : public endpoint {
@@ -58,7 +58,7 @@ class http_exchange final : public endpoint {
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/http_exchange.ipp>
+#include <fairlead/net/impl/http_exchange.ipp>
 #endif
 
 #endif

@@ -28,16 +28,16 @@ class receive_waiter {
  public:
   virtual ~receive_waiter() = default;
 
-  /// Posts to the handler's executor; there the waiter completes with `refused`, or, without an error, with what it
-  /// then takes from the inbox.
+  /// Posts to the handler's executor; there the waiter completes with `refused`, or, without an error, with
+  /// what it then takes from the inbox.
   virtual void schedule(std::unique_ptr<receive_waiter> self, std::error_code refused) = 0;
 };
 
 /// Whole messages between the link, which puts them in, and receive(), which takes them out, maybe on another
 /// executor.
 ///
-/// A message leaves only when the completion runs and no cancellation came first: a completion that carried it from
-/// the moment it was posted would lose it when the receiver gives up in between.
+/// A message leaves only when the completion runs and no cancellation came first: a completion that carried
+/// it from the moment it was posted would lose it when the receiver gives up in between.
 class inbox {
  public:
   /// \param limit  Bytes at which put() asks for a pause; a single larger message is let in.
@@ -86,7 +86,7 @@ class inbox {
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/inbox.ipp>
+#include <fairlead/net/impl/inbox.ipp>
 #endif
 
 #endif

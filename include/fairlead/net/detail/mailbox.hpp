@@ -38,13 +38,14 @@ class task {
   std::unique_ptr<base> model_;
 };
 
-/// How other threads reach the sessions of one io_context. Shared by the context's session_service and by every
-/// session of it, so that it outlives the context: closed then, it refuses what it is given.
+/// How other threads reach the sessions of one io_context. Shared by the context's session_service and by
+/// every session of it, so that it outlives the context: closed then, it refuses what it is given.
 class mailbox : public std::enable_shared_from_this<mailbox> {
  public:
   explicit mailbox(asio::io_context& context) : context_(&context) {}
 
-  /// Runs `t` on the context's thread, in the order of the calls; many letters need one post. False when closed.
+  /// Runs `t` on the context's thread, in the order of the calls; many letters need one post. False when
+  /// closed.
   bool post(task t);
 
   /// The context's executor, or the system's once the context is gone.
@@ -78,7 +79,7 @@ class mailbox : public std::enable_shared_from_this<mailbox> {
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/mailbox.ipp>
+#include <fairlead/net/impl/mailbox.ipp>
 #endif
 
 #endif

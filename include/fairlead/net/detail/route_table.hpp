@@ -66,7 +66,7 @@ class route_table {
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/route_table.ipp>
+#include <fairlead/net/impl/route_table.ipp>
 #endif
 
 #endif

@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_DETAIL_SESSION_CORE_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/detail/outbox.hpp>
 #include <fairlead/net/detail/session_service.hpp>
 #include <fairlead/net/session.hpp>
 #include <fairlead/net/session_options.hpp>
@@ -12,7 +13,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -37,11 +37,11 @@ struct session_route {
   std::function<void(const session&, std::exception_ptr)> on_error;
 };
 
-/// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves them, and to
-/// the route's callbacks or coroutine, which use the messages.
+/// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves
+/// them, and to the route's callbacks or coroutine, which use the messages.
 ///
-/// Lives until the last reference is gone; the service holds one while there is a link. Everything but the functions
-/// marked "any thread" runs on the thread of the service's context.
+/// Lives until the last reference is gone; the service holds one while there is a link. Everything but the
+/// functions marked "any thread" runs on the thread of the service's context.
 class session_core final : public endpoint, private event_sink, private message_source {
  public:
   session_core(session_service& service, link_ptr l, std::shared_ptr<const session_route> route,
@@ -53,8 +53,8 @@ class session_core final : public endpoint, private event_sink, private message_
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
-  /// Begins the session: `response` is the head that accepts the upgrade, `behind` are the bytes that came behind the
-  /// request.
+  /// Begins the session: `response` is the head that accepts the upgrade, `behind` are the bytes that came
+  /// behind the request.
   void open(std::string_view response, request head, std::span<std::byte> behind);
 
   // Any thread.
@@ -92,7 +92,6 @@ class session_core final : public endpoint, private event_sink, private message_
 
   /// What only a session that lags, closes or is awaited needs.
   struct extras {
-    std::deque<message> queue;  // behind first_queued_
     std::vector<send_waiter> senders;
     std::vector<completion<std::error_code>> closers;
     std::optional<close_request> close;
@@ -114,13 +113,12 @@ class session_core final : public endpoint, private event_sink, private message_
   void on_failure(errc why, close_code code) override;
 
   // message_source
-  std::optional<message> next() override;
+  std::optional<message> next() override { return outbox_.pop(); }
 
   void on_timer(time_point now) override;
   void drop() noexcept override;
 
   bool in_own_turn() const noexcept { return session_service::current == this; }
-  bool has_queue() const noexcept { return first_queued_.has_value(); }
   void start_route(request head);
   void on_coroutine_end(std::exception_ptr error);
   void feed(std::span<std::byte> bytes);
@@ -134,12 +132,10 @@ class session_core final : public endpoint, private event_sink, private message_
   void linger();
   void end();
 
-  bool is_over_limit(std::size_t size) const noexcept;
+  bool reserve(std::size_t size);
   send_result enqueue(message m);
-  send_result deliver(message m);
-  void wait_until_low(send_result result, completion<std::error_code> done, std::uint64_t wait_number);
+  void await_low(completion<std::error_code> done, std::uint64_t wait_number);
   void complete_senders(std::error_code ec);
-  void drop_queue() noexcept;
   void overflow();
   std::size_t backlog() const noexcept;
   void request_close(close_code code, std::string reason);
@@ -158,19 +154,18 @@ class session_core final : public endpoint, private event_sink, private message_
   std::shared_ptr<const session_route> route_;
   connection connection_;
   std::string_view subprotocol_;
-  std::optional<message> first_queued_;  // so that one message a turn needs no queue
+  outbox outbox_;
   std::unique_ptr<inbox> inbox_;
   std::unique_ptr<extras> extras_;
   std::error_code ended_with_;
   std::size_t lingered_size_ = 0;
-  std::atomic<std::size_t> queued_size_ = 0;  // in the queue and in the mailbox
   std::atomic<std::uint64_t> wait_number_ = 1;
   std::atomic<std::uint32_t> references_ = 0;
   std::atomic<bool> accepting_ = true;
   bool opened_ = false;
   bool finished_ = false;
-  bool ended_ = false;  // in this turn
-  bool blocked_ = false;         // the link took less than it was given
+  bool ended_ = false;    // in this turn
+  bool blocked_ = false;  // the link took less than it was given
   bool reading_paused_ = false;
   bool resume_wanted_ = false;
   bool at_eof_ = false;
@@ -182,8 +177,8 @@ class session_core final : public endpoint, private event_sink, private message_
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/session_core.ipp>
-#include <fairlead/net/detail/session_service.ipp>
+#include <fairlead/net/impl/session_core.ipp>
+#include <fairlead/net/impl/session_service.ipp>
 #endif
 
 #endif

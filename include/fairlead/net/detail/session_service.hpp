@@ -48,8 +48,9 @@ class endpoint : public link_sink, public wheel_timer {
   endpoint* previous_ = nullptr;
 };
 
-/// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the mailbox for
-/// other threads, and the list of sessions with something to write. All functions on the context's thread.
+/// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the
+/// mailbox for other threads, and the list of sessions with something to write. All functions on the
+/// context's thread.
 class session_service final : public asio::execution_context::service {
  public:
   using key_type = session_service;

@@ -21,7 +21,7 @@ constexpr std::size_t size_of(std::span<const std::span<const std::byte>> gather
 /// Writes what a non-blocking socket takes at once; no room is not an error.
 FAIRLEAD_DECL write_result send_some(int socket, std::span<const std::span<const std::byte>> gather) noexcept;
 
-/// The error that a socket holds (SO_ERROR), or connection_reset when it holds none.
+/// The error that a socket holds (SO_ERROR), if any.
 FAIRLEAD_DECL std::error_code pending_error_of(int socket) noexcept;
 
 FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept;
@@ -35,7 +35,7 @@ FAIRLEAD_DECL int listen_tcp(const std::string& address, std::uint16_t port, int
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/socket.ipp>
+#include <fairlead/net/impl/socket.ipp>
 #endif
 
 #endif

@@ -10,10 +10,12 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-/// The file that a path names below `folder`, as a response; nothing when there is none to be shown. A path that ends in
-/// `/` names its `index.html`. Hidden files, and whatever lies outside the folder, links followed, are not there.
-/// \param path  Decoded, relative to the folder.
-FAIRLEAD_DECL std::optional<response> file_response(const std::filesystem::path& folder, std::string_view path);
+/// The file that a path names below `folder`, as a response; nothing when there is none to be shown. A path
+/// that ends in
+/// `/` names its `index.html`. Hidden files, and whatever lies outside the folder, links followed, are not
+/// there. \param path  Decoded, relative to the folder.
+FAIRLEAD_DECL std::optional<response> file_response(const std::filesystem::path& folder,
+                                                    std::string_view path);
 
 /// The folder as an absolute path. Throws std::system_error when it cannot be listed.
 FAIRLEAD_DECL std::filesystem::path readable_folder(const std::filesystem::path& folder);
@@ -21,7 +23,7 @@ FAIRLEAD_DECL std::filesystem::path readable_folder(const std::filesystem::path&
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
-#include <fairlead/net/detail/static_files.ipp>
+#include <fairlead/net/impl/static_files.ipp>
 #endif
 
 #endif

@@ -33,10 +33,13 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
 
   write_result write(std::span<const std::span<const std::byte>> gather) override {
     gather_.clear();
-    for (const auto& piece : gather) gather_.emplace_back(piece.data(), piece.size());
+    for (const auto& piece : gather) {
+      // Asio looks at the first 64 pieces only: were they empty, nothing would ever be written.
+      if (!piece.empty()) gather_.emplace_back(piece.data(), piece.size());
+    }
     write_result result;
     result.size = socket_.write_some(gather_, result.error);
-    if (result.error == asio::error::would_block || result.error == asio::error::try_again) result.error = {};
+    result.error = is_wait(result.error) ? std::error_code() : plain(result.error);
     if (!result.error && result.size < size_of(gather)) wait_writable();
     return result;
   }
@@ -68,6 +71,17 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
     return {buffer.get(), receive_buffer_size};
   }
 
+  static bool is_wait(std::error_code ec) {
+    return ec == asio::error::would_block || ec == asio::error::try_again;
+  }
+
+  // Asio has a system category of its own, whose values do not compare with std::errc.
+  static std::error_code plain(std::error_code ec) {
+    return ec.category() == asio::error::get_system_category()
+               ? std::error_code(ec.value(), std::system_category())
+               : ec;
+  }
+
   void wait_readable() {
     if (reading_ || at_eof_) return;
     reading_ = true;
@@ -92,13 +106,14 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
     if (ec) return fail(ec);
     if (paused_) return wait_reset();
     std::span<std::byte> room = sink_->read_room();
+    if (sink_ == nullptr) return;
     if (room.empty()) room = receive_buffer();
     const std::size_t n = socket_.read_some(asio::buffer(room.data(), room.size()), ec);
     if (ec == asio::error::eof) {
       at_eof_ = true;
       return sink_->on_eof();
     }
-    if (ec && ec != asio::error::would_block && ec != asio::error::try_again) return fail(ec);
+    if (ec && !is_wait(ec)) return fail(ec);
     if (n != 0) sink_->on_bytes(room.first(n));
     if (sink_ != nullptr && !paused_) wait_readable();
     if (sink_ != nullptr && paused_) wait_reset();
@@ -110,12 +125,15 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
     watching_ = true;
     socket_.async_wait(asio::socket_base::wait_error, [self = shared_from_this()](std::error_code ec) {
       self->watching_ = false;
-      if (self->sink_ == nullptr || ec) return;
-      self->fail(pending_error_of(self->socket_.native_handle()));
+      if (self->sink_ == nullptr || ec || !self->paused_) return;
+      // None when the peer has closed in good order, which on a local socket ends this wait too: that waits
+      // for resume_reading(), behind what is still to be read.
+      const std::error_code error = pending_error_of(self->socket_.native_handle());
+      if (error) self->fail(error);
     });
   }
 
-  void fail(std::error_code ec) { std::exchange(sink_, nullptr)->on_link_error(ec); }
+  void fail(std::error_code ec) { std::exchange(sink_, nullptr)->on_link_error(plain(ec)); }
 
   asio::generic::stream_protocol::socket socket_;
   link_sink* sink_ = nullptr;

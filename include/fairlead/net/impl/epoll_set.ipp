@@ -49,15 +49,23 @@ class epoll_link final : public epoll_entry, public link {
   void want(std::uint32_t events) {
     if (events == wanted_) return;
     wanted_ = events;
-    set_.watch(*this, events);
+    if (sink_ != nullptr) set_.watch(*this, events);  // else not started, or broken
   }
 
   void on_ready(std::uint32_t events) override {
     if ((wanted_ & reading) != 0 && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
       read_once();
     } else if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-      // Reported whether asked for or not, and for ever: paused or at the end of the input, the link is over.
-      fail(pending_error_of(descriptor_));
+      // Reported whether asked for or not, and for ever: broken, or at the end of the input, the link is
+      // over.
+      const std::error_code error = pending_error_of(descriptor_);
+      if (error || at_eof_) {
+        fail(error ? error : std::make_error_code(std::errc::connection_reset));
+      } else {
+        // The peer has closed in good order; on a local socket that is enough. It waits for resume_reading(),
+        // behind what is still to be read.
+        set_.ignore(*this);
+      }
     }
     if (sink_ != nullptr && (events & wanted_ & EPOLLOUT) != 0) {
       want(wanted_ & ~static_cast<std::uint32_t>(EPOLLOUT));
@@ -67,6 +75,7 @@ class epoll_link final : public epoll_entry, public link {
 
   void read_once() {
     std::span<std::byte> room = sink_->read_room();
+    if (sink_ == nullptr) return;
     if (room.empty()) room = set_.receive_buffer();
     const ssize_t n = ::recv(descriptor_, room.data(), room.size(), 0);
     if (n > 0) {
@@ -102,17 +111,24 @@ FAIRLEAD_DECL epoll_set::epoll_set(asio::io_context& context)
   open();
 }
 
-// Not in shutdown(): a link that is closed there, by whoever owns it, is still to be found.
-FAIRLEAD_DECL epoll_set::~epoll_set() {
-  for (slot& s : slots_) {
-    if (s.entry != nullptr) ::close(s.entry->descriptor_);
-  }
-}
+FAIRLEAD_DECL epoll_set::~epoll_set() = default;
 
 FAIRLEAD_DECL void epoll_set::open() {
   const int set = ::epoll_create1(EPOLL_CLOEXEC);
   if (set < 0) throw std::system_error(errno, std::system_category(), "epoll_create1");
   set_.assign(set);
+}
+
+FAIRLEAD_DECL void epoll_set::shutdown() {
+  // The entries stay until the set itself goes: the sinks may belong to a service that is shut down after this one, and
+  // close their links then.
+  for (const slot& s : slots_) {
+    if (s.entry == nullptr) continue;
+    ::close(std::exchange(s.entry->descriptor_, -1));
+    s.entry->registered_ = false;
+  }
+  in_batch_ = true;  // nothing is posted or armed any more
+  armed_ = false;
 }
 
 // A child shares the parent's epoll set: what one of them removes, both lose. So the child gets a new one.
@@ -127,8 +143,7 @@ FAIRLEAD_DECL void epoll_set::notify_fork(asio::execution_context::fork_event ev
     s.entry->registered_ = false;
     watch(*s.entry, s.entry->events_);
   }
-  armed_ = false;
-  arm();
+  // release() has ended the wait for the old set; its handler arms the new one.
 }
 
 FAIRLEAD_DECL link_ptr epoll_set::make_link(int socket) {
@@ -176,7 +191,7 @@ FAIRLEAD_DECL void epoll_set::ignore(detail::epoll_entry& entry) noexcept {
 FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept {
   // Before the close: while a duplicate of the descriptor lives, closing alone leaves its events coming.
   ignore(entry);
-  ::close(entry.descriptor_);
+  ::close(std::exchange(entry.descriptor_, -1));
   slot& s = slots_[entry.slot_];
   ++s.generation;
   free_slots_.push_back(entry.slot_);
@@ -184,7 +199,9 @@ FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept {
   // The entry may be on the call stack; serve_batch() frees it.
   removed_.push_back(std::move(s.entry));
   if (!in_batch_ && removed_.size() == 1) asio::post(context_, [this] { removed_.clear(); });
-  if (size_ == 0 && armed_) set_.cancel();
+  if (size_ != 0) return;
+  thread_ = {};
+  if (armed_) set_.cancel();
 }
 
 FAIRLEAD_DECL void epoll_set::arm() {
@@ -200,7 +217,8 @@ FAIRLEAD_DECL void epoll_set::arm() {
 }
 
 FAIRLEAD_DECL void epoll_set::check_thread() {
-  if (size_ == 0 || thread_ == std::thread::id()) thread_ = std::this_thread::get_id();
+  if (size_ == 0) return;
+  if (thread_ == std::thread::id()) thread_ = std::this_thread::get_id();
   if (thread_ == std::this_thread::get_id()) return;
   arm();
   throw std::system_error(errc::wrong_thread);
@@ -211,10 +229,19 @@ FAIRLEAD_DECL void epoll_set::serve() {
   check_thread();
   in_batch_ = true;
   batch_bytes_ = 0;
-  bool again = true;
-  for (int i = 0; again && i < batches_a_turn; ++i) again = serve_batch();
+  try {
+    bool again = true;
+    for (int i = 0; again && i < batches_a_turn; ++i) again = serve_batch();
+  } catch (...) {  // from a sink, out of run(), which may be called again
+    removed_.clear();
+    end_turn();
+    throw;
+  }
+  end_turn();
+}
+
+FAIRLEAD_DECL void epoll_set::end_turn() {
   in_batch_ = false;
-  if (size_ == 0) thread_ = {};
   if (first_event_ == last_event_) return arm();
   armed_ = true;
   asio::post(context_, [this] { serve(); });

@@ -19,7 +19,8 @@ class memory_link final : public link, public std::enable_shared_from_this<memor
   memory_link(asio::any_io_executor executor, std::size_t capacity)
       : executor_(std::move(executor)), capacity_(capacity) {}
 
-  static std::pair<link_ptr, link_ptr> make_pair(const asio::any_io_executor& executor, std::size_t capacity) {
+  static std::pair<link_ptr, link_ptr> make_pair(const asio::any_io_executor& executor,
+                                                 std::size_t capacity) {
     const auto a = std::make_shared<memory_link>(executor, capacity);
     const auto b = std::make_shared<memory_link>(executor, capacity);
     a->peer_ = b;
@@ -40,7 +41,8 @@ class memory_link final : public link, public std::enable_shared_from_this<memor
     write_result result;
     for (const auto& piece : gather) {
       const std::size_t n = std::min(piece.size(), capacity_ - std::min(capacity_, peer->arrived_.size()));
-      peer->arrived_.insert(peer->arrived_.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n));
+      peer->arrived_.insert(peer->arrived_.end(), piece.begin(),
+                            piece.begin() + static_cast<std::ptrdiff_t>(n));
       result.size += n;
       if (n < piece.size()) {
         peer->writer_waits_ = true;
@@ -68,6 +70,7 @@ class memory_link final : public link, public std::enable_shared_from_this<memor
     sink_ = nullptr;
     closed_ = true;
     shutdown_sending();
+    if (writer_waits_) wake_writer();  // to learn that nobody reads any more
     const auto keep = std::move(self_);
   }
 
@@ -94,6 +97,7 @@ class memory_link final : public link, public std::enable_shared_from_this<memor
   void push() {
     std::vector<std::byte> bytes;
     std::span<std::byte> room = sink_->read_room();
+    if (sink_ == nullptr) return;
     if (room.empty()) {
       bytes.swap(arrived_);
       room = bytes;

@@ -152,8 +152,9 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   }
 
   loop& loop_with_fewest() noexcept {
-    return *std::min_element(loops_.begin(), loops_.end(),
-                             [](const loop& a, const loop& b) { return a.service.size() < b.service.size(); });
+    return *std::min_element(loops_.begin(), loops_.end(), [](const loop& a, const loop& b) {
+      return a.service.size() < b.service.size();
+    });
   }
 
   void begin(loop& l, link_ptr connection) {
@@ -270,10 +271,9 @@ FAIRLEAD_DECL void server::route(std::string pattern, handlers callbacks, sessio
 
 FAIRLEAD_DECL void server::add_coroutine(std::string pattern, erased_coroutine coroutine,
                                          const session_options* options) {
-  impl_->add_session(std::move(pattern), {{},
-                                          std::move(coroutine),
-                                          options != nullptr ? *options : impl_->options().session,
-                                          nullptr});
+  impl_->add_session(
+      std::move(pattern),
+      {{}, std::move(coroutine), options != nullptr ? *options : impl_->options().session, nullptr});
 }
 
 FAIRLEAD_DECL void server::get(std::string pattern, std::function<response(const request&)> handler) {

@@ -19,8 +19,8 @@ FAIRLEAD_DECL void cancel_send(const core_ptr& core, std::uint64_t wait_number);
 FAIRLEAD_DECL void begin_close(const core_ptr& core, close_code code, std::string reason,
                                completion<std::error_code> done);
 
-/// Lives in a receive()'s cancellation slot. What it notes is seen by a completion that runs later on the same executor,
-/// before the session's own thread has heard of it.
+/// Lives in a receive()'s cancellation slot. What it notes is seen by a completion that runs later on the
+/// same executor, before the session's own thread has heard of it.
 class receive_cancellation {
  public:
   receive_cancellation(core_ptr core, std::uint64_t wait_number) noexcept
@@ -88,7 +88,8 @@ void session::start_receive(const detail::core_ptr& core, Handler handler) {
     cancellation = &slot.template emplace<detail::receive_cancellation>(core, number);
   }
   detail::begin_receive(
-      core, std::make_unique<detail::receive_waiter_of<Handler>>(core, std::move(handler), cancellation), number);
+      core, std::make_unique<detail::receive_waiter_of<Handler>>(core, std::move(handler), cancellation),
+      number);
 }
 
 template <class Handler>
@@ -99,16 +100,16 @@ void session::start_send(const detail::core_ptr& core, message whole, Handler ha
       if (type != asio::cancellation_type::none) detail::cancel_send(core, number);
     });
   }
-  detail::begin_send(
-      core, std::move(whole),
-      detail::completion<std::error_code>(std::move(handler), detail::executor_of(core)), number);
+  detail::begin_send(core, std::move(whole),
+                     detail::completion<std::error_code>(std::move(handler), detail::executor_of(core)),
+                     number);
 }
 
 template <class Handler>
-void session::start_close(const detail::core_ptr& core, close_code code, std::string reason, Handler handler) {
-  detail::begin_close(
-      core, code, std::move(reason),
-      detail::completion<std::error_code>(std::move(handler), detail::executor_of(core)));
+void session::start_close(const detail::core_ptr& core, close_code code, std::string reason,
+                          Handler handler) {
+  detail::begin_close(core, code, std::move(reason),
+                      detail::completion<std::error_code>(std::move(handler), detail::executor_of(core)));
 }
 
 }  // namespace fairlead

@@ -12,9 +12,11 @@ FAIRLEAD_DECL wheel_timer::~wheel_timer() {
 }
 
 FAIRLEAD_DECL timer_wheel::~timer_wheel() {
-  for (wheel_timer* timer : slots_) {
+  const auto forget = [](wheel_timer* timer) {
     for (; timer != nullptr; timer = timer->next_) timer->wheel_ = nullptr;
-  }
+  };
+  std::for_each(slots_.begin(), slots_.end(), forget);
+  forget(due_);
 }
 
 FAIRLEAD_DECL std::uint64_t timer_wheel::tick_of(time_point t) const noexcept {
@@ -55,17 +57,22 @@ FAIRLEAD_DECL void timer_wheel::unlink(wheel_timer& t) noexcept {
 
 FAIRLEAD_DECL void timer_wheel::advance(time_point now) {
   const std::uint64_t now_tick = tick_of(now);
-  // What is due is set apart before any of it is called, since a call may change every list. Latest first, so that the
-  // earliest comes to stand in front; after a long pause one turn over the slots finds everything.
-  const std::uint64_t turn_ago = now_tick < slot_count ? 0 : now_tick - slot_count;
-  for (std::uint64_t t = now_tick; t > std::max(done_tick_, turn_ago) && size_ != 0; --t) {
+  // What is due is set apart, in order, before any of it is called, since a call may change every list.
+  wheel_timer* last = due_;  // only after an exception is there any
+  while (last != nullptr && last->next_ != nullptr) last = last->next_;
+  std::size_t waiting = size_;
+  for (std::uint64_t t = done_tick_ + 1; t <= now_tick && waiting != 0; ++t) {
     wheel_timer*& slot = slots_[t % slot_count];
     for (wheel_timer* timer = slot; timer != nullptr;) {
       wheel_timer* const next = timer->next_;
-      if (timer->tick_ <= now_tick) {
+      if (timer->tick_ == t) {
         remove(slot, *timer);
         timer->tick_ = due_tick;
-        push_front(due_, *timer);
+        timer->next_ = nullptr;
+        timer->previous_ = last;
+        (last != nullptr ? last->next_ : due_) = timer;
+        last = timer;
+        --waiting;
       }
       timer = next;
     }
@@ -80,6 +87,7 @@ FAIRLEAD_DECL void timer_wheel::advance(time_point now) {
 
 FAIRLEAD_DECL time_point timer_wheel::next() const noexcept {
   if (size_ == 0) return time_point::max();
+  if (due_ != nullptr) return start_ + static_cast<duration::rep>(done_tick_) * tick;
   std::uint64_t t = done_tick_ + 1;
   while (slots_[t % slot_count] == nullptr) ++t;
   return start_ + static_cast<duration::rep>(t) * tick;

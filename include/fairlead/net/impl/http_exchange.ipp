@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_HTTP_EXCHANGE_IPP
-#define FAIRLEAD_NET_DETAIL_HTTP_EXCHANGE_IPP
+#ifndef FAIRLEAD_NET_IMPL_HTTP_EXCHANGE_IPP
+#define FAIRLEAD_NET_IMPL_HTTP_EXCHANGE_IPP
 
 #include <fairlead/handshake/subprotocol.hpp>
 #include <fairlead/handshake/upgrade.hpp>
@@ -51,7 +51,8 @@ FAIRLEAD_DECL void http_exchange::on_head(std::span<std::byte> behind) {
     if (wants_upgrade(head)) {
       const auto route = routes_->find_session(head);
       const upgrade_request wanted = check_upgrade(head);
-      if (route != nullptr && wanted.error == errc::ok) return upgrade(route, wanted, std::move(head), behind);
+      if (route != nullptr && wanted.error == errc::ok)
+        return upgrade(route, wanted, std::move(head), behind);
       answer = route == nullptr ? text_response(http_status::not_found, "there is nothing here\n")
                                 : error_response(wanted.error);
     } else {
@@ -78,7 +79,8 @@ FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> r
 FAIRLEAD_DECL void http_exchange::respond(const response& answer, bool head_only) {
   encoded_response encoded = encode(answer, head_only);
   if (encoded.error != errc::ok) {  // a handler's answer that must not go on the wire
-    encoded = encode(text_response(http_status::internal_server_error, "this went wrong on our side\n"), head_only);
+    encoded =
+        encode(text_response(http_status::internal_server_error, "this went wrong on our side\n"), head_only);
   }
   output_ = std::move(encoded.bytes);
   responding_ = true;

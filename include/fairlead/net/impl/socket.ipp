@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_SOCKET_IPP
-#define FAIRLEAD_NET_DETAIL_SOCKET_IPP
+#ifndef FAIRLEAD_NET_IMPL_SOCKET_IPP
+#define FAIRLEAD_NET_IMPL_SOCKET_IPP
 
 #include <fairlead/net/detail/socket.hpp>
 
@@ -18,7 +18,8 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-FAIRLEAD_DECL write_result send_some(int socket, std::span<const std::span<const std::byte>> gather) noexcept {
+FAIRLEAD_DECL write_result send_some(int socket,
+                                     std::span<const std::span<const std::byte>> gather) noexcept {
   constexpr std::size_t max_pieces = 64;
   write_result result;
   while (!gather.empty()) {
@@ -52,7 +53,7 @@ FAIRLEAD_DECL std::error_code pending_error_of(int socket) noexcept {
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
-  return {error != 0 ? error : ECONNRESET, std::system_category()};
+  return {error, std::system_category()};
 }
 
 FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept {
@@ -86,8 +87,8 @@ FAIRLEAD_DECL int listen_tcp(const std::string& address, std::uint16_t port, int
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
   const int socket = ::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int on = 1;
-  // SO_REUSEADDR lets a restarted server listen at once. Not SO_REUSEPORT: with it a second server on the port would
-  // succeed and silently take half of the connections.
+  // SO_REUSEADDR lets a restarted server listen at once. Not SO_REUSEPORT: with it a second server on the
+  // port would succeed and silently take half of the connections.
   if (socket < 0 || ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       ::bind(socket, found->ai_addr, found->ai_addrlen) != 0 || ::listen(socket, backlog) != 0) {
     const int error = errno;

@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_STATIC_FILES_IPP
-#define FAIRLEAD_NET_DETAIL_STATIC_FILES_IPP
+#ifndef FAIRLEAD_NET_IMPL_STATIC_FILES_IPP
+#define FAIRLEAD_NET_IMPL_STATIC_FILES_IPP
 
 #include <fairlead/net/detail/static_files.hpp>
 
@@ -37,7 +37,8 @@ constexpr std::string_view content_type_of(std::string_view extension) noexcept 
   return "application/octet-stream";
 }
 
-// Every segment is a plain visible name: no `..`, no hidden file, and nothing that only some systems take apart.
+// Every segment is a plain visible name: no `..`, no hidden file, and nothing that only some systems take
+// apart.
 constexpr bool is_visible_path(std::string_view path) noexcept {
   bool at_start = true;
   for (const char c : path) {

@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_INBOX_IPP
-#define FAIRLEAD_NET_DETAIL_INBOX_IPP
+#ifndef FAIRLEAD_NET_IMPL_INBOX_IPP
+#define FAIRLEAD_NET_IMPL_INBOX_IPP
 
 #include <fairlead/net/detail/inbox.hpp>
 

@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_MAILBOX_IPP
-#define FAIRLEAD_NET_DETAIL_MAILBOX_IPP
+#ifndef FAIRLEAD_NET_IMPL_MAILBOX_IPP
+#define FAIRLEAD_NET_IMPL_MAILBOX_IPP
 
 #include <fairlead/net/detail/mailbox.hpp>
 

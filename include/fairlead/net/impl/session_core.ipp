@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_SESSION_CORE_IPP
-#define FAIRLEAD_NET_DETAIL_SESSION_CORE_IPP
+#ifndef FAIRLEAD_NET_IMPL_SESSION_CORE_IPP
+#define FAIRLEAD_NET_IMPL_SESSION_CORE_IPP
 
 #include <fairlead/handshake/request.hpp>
 #include <fairlead/net/detail/session_core.hpp>
@@ -12,8 +12,8 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-// Bytes that a peer may still send when all is said, before its link is closed regardless. Enough for the rest of a
-// message that was refused: who sent it is to see why.
+// Bytes that a peer may still send when all is said, before its link is closed regardless. Enough for the
+// rest of a message that was refused: who sent it is to see why.
 inline constexpr std::size_t min_lingered_size = 16 * 1024 * 1024;
 
 FAIRLEAD_DECL session_core::session_core(session_service& service, link_ptr l,
@@ -55,7 +55,8 @@ FAIRLEAD_DECL void session_core::on_coroutine_end(std::exception_ptr error) {
   try {
     if (error) std::rethrow_exception(error);
   } catch (const std::system_error& e) {
-    const bool is_end = e.code() == errc_condition::disconnected || e.code() == asio::error::operation_aborted;
+    const bool is_end =
+        e.code() == errc_condition::disconnected || e.code() == asio::error::operation_aborted;
     if (!is_end) return report(error);
   } catch (...) {
     return report(error);
@@ -149,23 +150,11 @@ FAIRLEAD_DECL void session_core::on_failure(errc why, close_code code) {
   finish({code, error.message(), error});
 }
 
-FAIRLEAD_DECL std::optional<message> session_core::next() {
-  std::optional<message> m = std::move(first_queued_);
-  first_queued_.reset();
-  if (!m) return m;
-  queued_size_.fetch_sub(m->size(), std::memory_order_relaxed);
-  if (extras_ != nullptr && !extras_->queue.empty()) {
-    first_queued_ = std::move(extras_->queue.front());
-    extras_->queue.pop_front();
-  }
-  return m;
-}
-
 // --- Sending.
 
 FAIRLEAD_DECL send_result session_core::try_send(message_view m) {
   if (!is_open()) return send_result::closed;
-  if (in_own_turn() && !has_queue()) {
+  if (in_own_turn() && outbox_.empty()) {
     // One read may bring more replies than a quantum. An error shows again when the turn ends.
     if (!connection_.writable() && !blocked_ && link_ != nullptr) write_some();
     if (connection_.writable()) {
@@ -173,91 +162,69 @@ FAIRLEAD_DECL send_result session_core::try_send(message_view m) {
       return blocked_ ? send_result::queued : send_result::sent;
     }
   }
+  if (!reserve(m.size())) return send_result::dropped;
   if (mailbox_->is_current()) return enqueue(m.keep());
-
-  if (is_over_limit(m.size())) {
-    on_own_thread([](session_core& self) { self.overflow(); });
-    return send_result::dropped;
-  }
-  queued_size_.fetch_add(m.size(), std::memory_order_relaxed);
-  const bool posted =
-      on_own_thread([whole = m.keep()](session_core& self) mutable { self.deliver(std::move(whole)); });
+  const bool posted = on_own_thread([whole = m.keep()](session_core& self) { self.enqueue(whole); });
   return posted ? send_result::posted : send_result::closed;
 }
 
-// A single message is let into an empty queue whatever its size: what is larger than the queue could never be sent.
-FAIRLEAD_DECL bool session_core::is_over_limit(std::size_t size) const noexcept {
-  const std::size_t queued = queued_size_.load(std::memory_order_relaxed);
-  return queued != 0 && queued + size > route_->options.queue_hard;
+// True when there is room for a message of that size; otherwise the session is on its way to its end. Any
+// thread.
+FAIRLEAD_DECL bool session_core::reserve(std::size_t size) {
+  if (outbox_.reserve(size, route_->options.queue_hard)) return true;
+  if (mailbox_->is_current()) {
+    overflow();
+  } else {
+    on_own_thread([](session_core& self) { self.overflow(); });
+  }
+  return false;
 }
 
+// Takes a message for which there was room. It may come from another thread and too late: nothing is sent
+// behind one that was dropped. But what was posted before a try_close() is sent.
 FAIRLEAD_DECL send_result session_core::enqueue(message m) {
-  if (is_over_limit(m.size())) {
-    overflow();
-    return send_result::dropped;
+  if (finished_ || ended_with_ || !connection_.is_open()) {
+    outbox_.release(m.size());
+    return send_result::closed;
   }
-  const send_result result = blocked_ || has_queue() ? send_result::queued : send_result::sent;
-  queued_size_.fetch_add(m.size(), std::memory_order_relaxed);
-  if (has_queue()) {
-    more().queue.push_back(std::move(m));
-  } else {
-    first_queued_ = std::move(m);
-  }
+  const send_result result = blocked_ || !outbox_.empty() ? send_result::queued : send_result::sent;
+  outbox_.push(std::move(m));
   touch();
   return result;
-}
-
-// A message from another thread, counted when it was posted.
-FAIRLEAD_DECL send_result session_core::deliver(message m) {
-  queued_size_.fetch_sub(m.size(), std::memory_order_relaxed);
-  // Nothing behind a message that was dropped. But try_close() may have come after this one.
-  if (finished_ || ended_with_ || !connection_.is_open()) return send_result::closed;
-  return enqueue(std::move(m));
 }
 
 FAIRLEAD_DECL void session_core::overflow() {
   if (!accepting_.exchange(false)) return;
   ended_with_ = errc::queue_full;
-  drop_queue();
+  outbox_.clear();
   complete_senders(errc::queue_full);
   request_close(close_code::try_again_later, "the queue is full");
 }
 
-FAIRLEAD_DECL void session_core::drop_queue() noexcept {
-  while (next()) {
-  }
-}
-
 FAIRLEAD_DECL std::size_t session_core::backlog() const noexcept {
-  return queued_size_.load(std::memory_order_relaxed) + connection_.output_size();
+  return outbox_.size() + connection_.output_size();
 }
 
 FAIRLEAD_DECL void session_core::send(message whole, completion<std::error_code> done,
                                       std::uint64_t wait_number) {
-  if (!mailbox_->is_current()) {
-    if (!is_open()) return done.post(errc::closed);
-    if (is_over_limit(whole.size())) {
-      on_own_thread([](session_core& self) { self.overflow(); });
-      return done.post(errc::queue_full);
+  if (mailbox_->is_current()) {
+    switch (try_send(whole)) {
+      case send_result::closed: return done.post(errc::closed);
+      case send_result::dropped: return done.post(errc::queue_full);
+      default: return await_low(std::move(done), wait_number);
     }
-    queued_size_.fetch_add(whole.size(), std::memory_order_relaxed);
-    const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
-    const bool posted = on_own_thread([whole, shared_done, wait_number](session_core& self) {
-      self.wait_until_low(self.deliver(whole), std::move(*shared_done), wait_number);
-    });
-    if (!posted) shared_done->post(errc::closed);
-    return;
   }
-  wait_until_low(try_send(whole), std::move(done), wait_number);
+  if (!is_open()) return done.post(errc::closed);
+  if (!reserve(whole.size())) return done.post(errc::queue_full);
+  const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
+  const bool posted = on_own_thread([whole, shared_done, wait_number](session_core& self) {
+    if (self.enqueue(whole) == send_result::closed) return shared_done->post(errc::closed);
+    self.await_low(std::move(*shared_done), wait_number);
+  });
+  if (!posted) shared_done->post(errc::closed);
 }
 
-FAIRLEAD_DECL void session_core::wait_until_low(send_result result, completion<std::error_code> done,
-                                                std::uint64_t wait_number) {
-  switch (result) {
-    case send_result::closed: return done.post(errc::closed);
-    case send_result::dropped: return done.post(errc::queue_full);
-    default: break;
-  }
+FAIRLEAD_DECL void session_core::await_low(completion<std::error_code> done, std::uint64_t wait_number) {
   if (backlog() <= route_->options.queue_low) return done.post({});
   more().senders.push_back({wait_number, std::move(done)});
 }
@@ -288,9 +255,8 @@ FAIRLEAD_DECL void session_core::cancel_send(std::uint64_t wait_number) {
 FAIRLEAD_DECL void session_core::receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number) {
   if (!mailbox_->is_current()) {
     const auto shared = std::make_shared<std::unique_ptr<receive_waiter>>(std::move(waiter));
-    const bool posted = on_own_thread([shared, wait_number](session_core& self) {
-      self.receive(std::move(*shared), wait_number);
-    });
+    const bool posted = on_own_thread(
+        [shared, wait_number](session_core& self) { self.receive(std::move(*shared), wait_number); });
     if (!posted) (*shared)->schedule(std::move(*shared), errc::closed);
     return;
   }
@@ -356,7 +322,8 @@ FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reas
   touch();
 }
 
-FAIRLEAD_DECL void session_core::close(close_code code, std::string reason, completion<std::error_code> done) {
+FAIRLEAD_DECL void session_core::close(close_code code, std::string reason,
+                                       completion<std::error_code> done) {
   if (!mailbox_->is_current()) {
     const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
     const bool posted = on_own_thread([code, reason, shared_done](session_core& self) {
@@ -371,8 +338,9 @@ FAIRLEAD_DECL void session_core::close(close_code code, std::string reason, comp
 }
 
 FAIRLEAD_DECL void session_core::close_when_drained() {
-  if (extras_ == nullptr || !extras_->close || has_queue() || !connection_.is_open()) return;
-  const std::error_code refused = connection_.close(extras_->close->code, extras_->close->reason, clock::now());
+  if (extras_ == nullptr || !extras_->close || !outbox_.empty() || !connection_.is_open()) return;
+  const std::error_code refused =
+      connection_.close(extras_->close->code, extras_->close->reason, clock::now());
   static_cast<void>(refused);  // checked by try_close()
   extras_->close.reset();
   // The peer's close frame may stand behind messages that nobody receives; they are discarded now.
@@ -387,7 +355,7 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
   accepting_ = false;
   if (!ended_with_) ended_with_ = info.error;
   info.error = ended_with_;
-  drop_queue();
+  outbox_.clear();
   if (inbox_ != nullptr) inbox_->end(ended_with_);
   complete_senders(errc::closed);
   if (extras_ != nullptr) {
@@ -473,8 +441,8 @@ FAIRLEAD_DECL void session_core::after_flush() {
   if (connection_.wants_shutdown() && !lingering_) linger();
 }
 
-// Everything is said. The peer is told so, and what it still sends is read and discarded: closing a socket with unread
-// bytes resets it, and the reset could overtake our close frame (RFC 6455 section 7.1.1).
+// Everything is said. The peer is told so, and what it still sends is read and discarded: closing a socket
+// with unread bytes resets it, and the reset could overtake our close frame (RFC 6455 section 7.1.1).
 FAIRLEAD_DECL void session_core::linger() {
   lingering_ = true;
   link_->shutdown_sending();

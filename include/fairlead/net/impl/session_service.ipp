@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_SESSION_SERVICE_IPP
-#define FAIRLEAD_NET_DETAIL_SESSION_SERVICE_IPP
+#ifndef FAIRLEAD_NET_IMPL_SESSION_SERVICE_IPP
+#define FAIRLEAD_NET_IMPL_SESSION_SERVICE_IPP
 
 #include <fairlead/net/detail/session_core.hpp>
 #include <fairlead/net/detail/session_service.hpp>
@@ -74,8 +74,10 @@ FAIRLEAD_DECL void session_service::abort_all() {
 }
 
 FAIRLEAD_DECL void session_service::schedule(wheel_timer& t, time_point deadline) {
+  if (wheel_.empty())
+    wheel_.advance(clock::now());  // it has stood still, and does not go over the ticks since one by one
   wheel_.schedule(t, deadline);
-  arm_timer();
+  if (deadline < timer_at_) arm_timer();
 }
 
 FAIRLEAD_DECL void session_service::arm_timer() {

@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_ROUTE_TABLE_IPP
-#define FAIRLEAD_NET_DETAIL_ROUTE_TABLE_IPP
+#ifndef FAIRLEAD_NET_IMPL_ROUTE_TABLE_IPP
+#define FAIRLEAD_NET_IMPL_ROUTE_TABLE_IPP
 
 #include <fairlead/handshake/upgrade.hpp>
 #include <fairlead/net/detail/route_table.hpp>
@@ -29,7 +29,8 @@ FAIRLEAD_DECL path_pattern::path_pattern(std::string pattern) : pattern_(std::mo
   for (std::string_view rest = pattern_; !rest.empty();) {
     const std::string_view segment = take_segment(rest);
     if (!is_parameter(segment) && segment.find_first_of("{}") != std::string_view::npos) {
-      throw std::invalid_argument("the route '" + pattern_ + "' has a segment that is only partly a {parameter}");
+      throw std::invalid_argument("the route '" + pattern_ +
+                                  "' has a segment that is only partly a {parameter}");
     }
   }
 }
@@ -63,7 +64,8 @@ FAIRLEAD_DECL std::shared_ptr<const session_route> route_table::find_session(req
 FAIRLEAD_DECL response route_table::answer(request& request_head) const {
   const auto answer_with = [&](const get_handler& handler) {
     if (request_head.method() != "GET" && request_head.method() != "HEAD") {
-      response refusal = text_response(http_status::method_not_allowed, "only GET and HEAD are allowed here\n");
+      response refusal =
+          text_response(http_status::method_not_allowed, "only GET and HEAD are allowed here\n");
       refusal.add("Allow", "GET, HEAD");
       return refusal;
     }

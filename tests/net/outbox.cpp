@@ -1,0 +1,70 @@
+#include <fairlead/net/detail/outbox.hpp>
+
+#include <support/catch.hpp>
+
+#include <string>
+
+using namespace fairlead;
+using detail::outbox;
+
+namespace {
+
+message text(std::string_view words) {
+  return {message_kind::text, shared_bytes::copy_of(std::as_bytes(std::span(words)))};
+}
+
+void put(outbox& box, std::string_view words) {
+  REQUIRE(box.reserve(words.size(), 1'000));
+  box.push(text(words));
+}
+
+}  // namespace
+
+TEST_CASE("an_outbox_gives_messages_back_in_order") {
+  outbox box;
+  for (const char* words : {"a", "bb", "ccc", "dddd"}) put(box, words);
+  CHECK(box.pop()->text() == "a");
+  put(box, "eeeee");
+  for (const char* words : {"bb", "ccc", "dddd", "eeeee"}) {
+    CHECK_FALSE(box.empty());
+    CHECK(box.pop()->text() == words);
+  }
+  CHECK(box.empty());
+  CHECK_FALSE(box.pop());
+}
+
+TEST_CASE("an_outbox_counts_what_is_reserved_until_it_is_popped") {
+  outbox box;
+  put(box, "abc");
+  CHECK(box.reserve(7, 1'000));
+  CHECK(box.size() == 10);
+  box.release(7);
+  CHECK(box.size() == 3);
+  CHECK(box.pop());
+  CHECK(box.size() == 0);
+}
+
+TEST_CASE("an_outbox_is_full_at_its_limit_and_not_one_byte_before") {
+  outbox box;
+  REQUIRE(box.reserve(90, 100));
+  CHECK(box.reserve(9, 100));  // one below
+  CHECK(box.reserve(1, 100));  // at the limit
+  CHECK_FALSE(box.reserve(1, 100));
+  CHECK(box.size() == 100);  // what was refused is not counted
+}
+
+TEST_CASE("an_empty_outbox_lets_in_a_message_above_its_limit") {
+  outbox box;
+  CHECK(box.reserve(101, 100));
+  CHECK_FALSE(box.reserve(1, 100));
+}
+
+TEST_CASE("clear_drops_messages_but_not_what_is_still_on_its_way") {
+  outbox box;
+  put(box, "abc");
+  put(box, "def");
+  REQUIRE(box.reserve(4, 1'000));
+  box.clear();
+  CHECK(box.empty());
+  CHECK(box.size() == 4);
+}
