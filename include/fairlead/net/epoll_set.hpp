@@ -63,7 +63,8 @@ class epoll_set final : public asio::execution_context::service {
   inline static asio::execution_context::id id;
 
   /// Where bytes are read that have no better place. As large as the write quantum, so that the echo of what one read
-  /// brought fits in one write; a larger one is no faster (benchmarks/README.md).
+  /// brought fits in one write; a larger one is no faster (benchmarks/README.md). No more is read from a link in a
+  /// batch, not even into its sink's own room: else one who sends large messages without pause would hold up the others.
   static constexpr std::size_t receive_buffer_size = 64 * 1024;
 
   explicit epoll_set(asio::io_context& context);
