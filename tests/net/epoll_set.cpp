@@ -365,6 +365,25 @@ TEST_CASE("a_turn_ends_after_a_mebibyte_and_goes_on_where_it_ended") {
   CHECK(std::set<std::size_t>(order.begin(), order.begin() + count).size() == count);
 }
 
+// R12: a sink with much room must not hold up the others for as long as it takes to fill it.
+TEST_CASE("one_read_is_bounded_whatever_room_the_sink_has") {
+  set_of_links s;
+  served_link link(s.set, make_tcp_pair());
+  link.sink.pause();
+  link.sink.room.resize(8 * 1024 * 1024);
+  const std::string text(64 * 1024, 'x');
+  std::size_t sent = 0;
+  while (sent < 2 * 1024 * 1024) {
+    const auto n = ::send(link.peer.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    if (n < 0) break;
+    sent += static_cast<std::size_t>(n);
+  }
+  REQUIRE(sent > epoll_set::receive_buffer_size);
+  link.sink.resume();
+  REQUIRE(run_until(s.context, [&] { return link.sink.received.size() == sent; }));
+  CHECK(link.sink.largest_read == epoll_set::receive_buffer_size);
+}
+
 // --- Listeners.
 
 TEST_CASE("a_listener_accepts_a_bounded_number_a_turn") {

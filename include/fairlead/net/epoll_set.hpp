@@ -66,6 +66,10 @@ class epoll_set final : public asio::execution_context::service {
   /// answered from here without a copy; larger buffers are no faster (benchmarks/README.md has the sweep).
   static constexpr std::size_t receive_buffer_size = 128 * 1024;
 
+  /// The most that is read into a sink's own room in a batch: one who sends large messages without pause would hold up
+  /// the others (tests/net/epoll_fairness.cpp).
+  static constexpr std::size_t max_room_read_size = 64 * 1024;
+
   explicit epoll_set(asio::io_context& context);
   ~epoll_set() override;
 

@@ -6,6 +6,7 @@
 
 #include <asio/post.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -76,7 +77,8 @@ class epoll_link final : public epoll_entry, public link {
   void read_once() {
     std::span<std::byte> room = sink_->read_room();
     if (sink_ == nullptr) return;
-    if (room.empty()) room = set_.receive_buffer();
+    room = room.empty() ? set_.receive_buffer()
+                        : room.first(std::min(room.size(), epoll_set::max_room_read_size));
     const ssize_t n = ::recv(descriptor_, room.data(), room.size(), 0);
     if (n > 0) {
       set_.count_read(static_cast<std::size_t>(n));

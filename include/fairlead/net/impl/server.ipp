@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cerrno>
 #include <csignal>
 #include <optional>
 #include <stdexcept>
@@ -180,11 +181,17 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     });
   }
 
+  // The same as for the epoll set's listener: each would be reported again at once, and for ever.
+  static bool is_exhaustion(std::error_code ec) noexcept {
+    const int error = ec.value();
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+  }
+
   void accept_next() {
     loop& l = loop_with_fewest();
     acceptor_->async_accept(l.context, [this, &l](std::error_code ec, asio::ip::tcp::socket socket) {
       if (ec == asio::error::operation_aborted) return;  // closed: *this may be gone
-      if (ec == asio::error::no_descriptors || ec == asio::error::no_memory) {
+      if (is_exhaustion(ec)) {
         first().service.schedule(*this, clock::now() + accept_pause);
         return;
       }
