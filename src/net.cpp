@@ -1,4 +1,5 @@
 #include <fairlead/net/impl/asio_link.ipp>
+#include <fairlead/net/impl/epoll_listener.ipp>
 #include <fairlead/net/impl/epoll_set.ipp>
 #include <fairlead/net/impl/http_exchange.ipp>
 #include <fairlead/net/impl/inbox.ipp>

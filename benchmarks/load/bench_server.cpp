@@ -1,8 +1,10 @@
-// The server that the load generator measures: echo of any message on /, broadcast to all connections on /topic.
+// The server that the load generator measures: echo of any message on /, broadcast to all connections on
+// /topic.
 //
 //   bench_server --port PORT --threads N
 //
-// Message limit 64 MiB, no limit on fragments or on the rate of control frames, and queues that never close a session.
+// Message limit 64 MiB, no limit on fragments or on the rate of control frames, and queues that never close a
+// session.
 #include <fairlead.hpp>
 
 #include <charconv>

@@ -1,4 +1,5 @@
 #include <fairlead/net/epoll_set.hpp>
+#include <fairlead/net/epoll_listener.hpp>
 
 #include <fairlead/net/server.hpp>
 
@@ -378,10 +379,10 @@ TEST_CASE("one_read_is_bounded_whatever_room_the_sink_has") {
     if (n < 0) break;
     sent += static_cast<std::size_t>(n);
   }
-  REQUIRE(sent > epoll_set::receive_buffer_size);
+  REQUIRE(sent > epoll_set::max_room_read_size);
   link.sink.resume();
   REQUIRE(run_until(s.context, [&] { return link.sink.received.size() == sent; }));
-  CHECK(link.sink.largest_read == epoll_set::receive_buffer_size);
+  CHECK(link.sink.largest_read == epoll_set::max_room_read_size);
 }
 
 // --- Listeners.

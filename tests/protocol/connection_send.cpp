@@ -513,9 +513,7 @@ TEST_CASE("written_at_random_while_more_is_sent_the_stream_is_the_same") {  // F
           e.ws.consume(size);
           break;
         }
-        default:
-          e.ws.settle();
-          break;
+        default: e.ws.settle(); break;
       }
     }
     stream += drained(e.ws);

@@ -8,8 +8,8 @@
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
-/// A link over a connected Asio stream socket (TCP or local), by Asio's own means alone: for platforms without epoll,
-/// and for contexts that several threads run, where the socket's executor is then a strand.
+/// A link over a connected Asio stream socket (TCP or local), by Asio's own means alone: for platforms
+/// without epoll, and for contexts that several threads run, where the socket's executor is then a strand.
 FAIRLEAD_DECL link_ptr make_asio_link(asio::generic::stream_protocol::socket socket);
 
 }  // namespace fairlead

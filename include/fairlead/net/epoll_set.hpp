@@ -13,7 +13,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <system_error>
@@ -50,11 +49,12 @@ class epoll_entry {
 }  // namespace detail
 
 /// All sockets of one io_context in one level-triggered epoll set, which Asio waits on as a single descriptor
-/// (DESIGN.md section 3). An idle socket costs one entry here, and the sockets that are ready are served in batches.
+/// (DESIGN.md section 3). An idle socket costs one entry here, and the sockets that are ready are served in
+/// batches.
 ///
 /// One thread runs the io_context while the set holds a descriptor: a batch on another thread throws
-/// std::system_error(errc::wrong_thread) out of run(), and the batch is left to the right one. The set is armed only
-/// while it holds a descriptor, so run() returns when all are gone.
+/// std::system_error(errc::wrong_thread) out of run(), and the batch is left to the right one. The set is
+/// armed only while it holds a descriptor, so run() returns when all are gone.
 ///
 /// `asio::use_service<epoll_set>(context)` gives the set of a context. All functions on the context's thread.
 class epoll_set final : public asio::execution_context::service {
@@ -62,12 +62,13 @@ class epoll_set final : public asio::execution_context::service {
   using key_type = epoll_set;
   inline static asio::execution_context::id id;
 
-  /// Where bytes are read that have no better place. A message of the default limit fits whole, with its header, and is
-  /// answered from here without a copy; larger buffers are no faster (benchmarks/README.md has the sweep).
+  /// Where bytes are read that have no better place. A message of the default limit fits whole, with its
+  /// header, and is answered from here without a copy; larger buffers are no faster (benchmarks/README.md has
+  /// the sweep).
   static constexpr std::size_t receive_buffer_size = 128 * 1024;
 
-  /// The most that is read into a sink's own room in a batch: one who sends large messages without pause would hold up
-  /// the others (tests/net/epoll_fairness.cpp).
+  /// The most that is read into a sink's own room in a batch: one who sends large messages without pause
+  /// would hold up the others (tests/net/epoll_fairness.cpp).
   static constexpr std::size_t max_room_read_size = 64 * 1024;
 
   explicit epoll_set(asio::io_context& context);
@@ -133,32 +134,13 @@ class epoll_set final : public asio::execution_context::service {
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::unique_ptr<detail::epoll_entry>> removed_;
 
-  // The events of the current batch; what a batch did not get to is served first in the next one, so nobody starves.
+  // The events of the current batch; what a batch did not get to is served first in the next one, so nobody
+  // starves.
   std::array<epoll_event, batch_sockets> events_;
   std::size_t first_event_ = 0;
   std::size_t last_event_ = 0;
   std::size_t batch_bytes_ = 0;
   std::unique_ptr<std::byte[]> receive_buffer_;
-};
-
-/// Accepts connections in an epoll set. When the process runs out of descriptors it stops listening until resume().
-class epoll_listener final : public detail::epoll_entry {
- public:
-  /// \param on_accept     Gets each accepted, non-blocking socket and owns it.
-  /// \param on_exhausted  Is told that accepting has stopped for want of descriptors or memory.
-  epoll_listener(epoll_set& set, int listening_socket, std::function<void(int)> on_accept,
-                 std::function<void()> on_exhausted);
-
-  void resume();
-
- private:
-  void on_ready(std::uint32_t events) override;
-
-  static constexpr int accepts_a_turn = 64;
-
-  epoll_set& set_;
-  std::function<void(int)> on_accept_;
-  std::function<void()> on_exhausted_;
 };
 
 }  // namespace fairlead

@@ -13,11 +13,12 @@ namespace fairlead::inline FAIRLEAD_ABI {
 /// Receives what a link pushes. Any function may close the link that calls it.
 class link_sink {
  public:
-  /// Where the next bytes want to be read; empty when the link's own buffer serves. Valid until the next call.
+  /// Where the next bytes want to be read; empty when the link's own buffer serves. Valid until the next
+  /// call.
   virtual std::span<std::byte> read_room() = 0;
 
-  /// Bytes from the peer, at least one. They may be changed in place, and live until the call returns. When they were
-  /// read into read_room(), they are its front.
+  /// Bytes from the peer, at least one. They may be changed in place, and live until the call returns. When
+  /// they were read into read_room(), they are its front.
   virtual void on_bytes(std::span<std::byte> bytes) = 0;
 
   /// After a write that took less than it was given: the link takes bytes again.
@@ -39,8 +40,8 @@ struct write_result {
   std::error_code error{};
 };
 
-/// Moves bytes between a peer and a sink: pushes what arrives, takes gathered writes. Whether readiness or completion
-/// is below, and which transport, is its own affair.
+/// Moves bytes between a peer and a sink: pushes what arrives, takes gathered writes. Whether readiness or
+/// completion is below, and which transport, is its own affair.
 ///
 /// All functions have to be called on the link's executor. A link is closed once, through link_ptr.
 class link {
@@ -48,11 +49,12 @@ class link {
   /// Begins to push to `sink`, or pushes to another sink from now on. The sink has to outlive the link.
   virtual void start(link_sink& sink) = 0;
 
-  /// Takes bytes from the front of `gather`, in order; never blocks. The bytes need to live only during the call.
+  /// Takes bytes from the front of `gather`, in order; never blocks. The bytes need to live only during the
+  /// call.
   virtual write_result write(std::span<const std::span<const std::byte>> gather) = 0;
 
-  /// Stops reading, and so the peer, once the transport's buffers are full. No on_bytes() or on_eof() follows until
-  /// resume_reading(); a reset by the peer is reported all the same.
+  /// Stops reading, and so the peer, once the transport's buffers are full. No on_bytes() or on_eof() follows
+  /// until resume_reading(); a reset by the peer is reported all the same.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
 

@@ -40,7 +40,8 @@ struct server_options {
   /// Connections that the kernel completes before they are accepted; the system may have a lower limit.
   int backlog = 1024;
 
-  /// Event loops of a server that has its own, each with a thread. A connection stays on the one that had the fewest.
+  /// Event loops of a server that has its own, each with a thread. A connection stays on the one that had the
+  /// fewest.
   std::size_t threads = 1;
 
   link_kind link = link_kind::epoll;
@@ -63,8 +64,8 @@ class server {
   /// A server with event loops of its own, as many as `options.threads`: for run().
   explicit server(server_options options = {});
 
-  /// A server on a context that the caller runs, on one thread. Call listen(). `context` has to outlive the server;
-  /// sessions live on without it.
+  /// A server on a context that the caller runs, on one thread. Call listen(). `context` has to outlive the
+  /// server; sessions live on without it.
   explicit server(asio::io_context& context, server_options options = {});
 
   server(const server&) = delete;
@@ -73,21 +74,22 @@ class server {
   /// Stops listening. On own event loops all connections end without further calls.
   ~server();
 
-  /// Sessions at `pattern`, such as `/echo` or `/rooms/{room}`, with callbacks. The first pattern that matches is taken.
-  /// Throws std::invalid_argument for a bad pattern, as do the other functions that take one.
+  /// Sessions at `pattern`, such as `/echo` or `/rooms/{room}`, with callbacks. The first pattern that
+  /// matches is taken. Throws std::invalid_argument for a bad pattern, as do the other functions that take
+  /// one.
   void route(std::string pattern, handlers callbacks);
   void route(std::string pattern, handlers callbacks, session_options options);
 
-  /// Sessions at `pattern`, each with a coroutine `asio::awaitable<void>(session)` or `(session, request)`. When it ends
-  /// the session is closed with 1000; when it throws, with 1011, unless what it throws only says that the session is
-  /// over.
+  /// Sessions at `pattern`, each with a coroutine `asio::awaitable<void>(session)` or `(session, request)`.
+  /// When it ends the session is closed with 1000; when it throws, with 1011, unless what it throws only says
+  /// that the session is over.
   template <class Coroutine>
-    requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
+  requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
   void route(std::string pattern, Coroutine coroutine) {
     add_coroutine(std::move(pattern), erase(std::move(coroutine)), nullptr);
   }
   template <class Coroutine>
-    requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
+  requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
   void route(std::string pattern, Coroutine coroutine, session_options options) {
     add_coroutine(std::move(pattern), erase(std::move(coroutine)), &options);
   }
@@ -98,25 +100,27 @@ class server {
   /// Answers GET and HEAD at `path` with `{"status":"ok","connections":N}`.
   void health(std::string path);
 
-  /// Answers GET and HEAD below `prefix` with the files of a folder, each at most 64 MiB; hidden files and links that
-  /// lead out of the folder are not there. Throws std::system_error when the folder cannot be read.
+  /// Answers GET and HEAD below `prefix` with the files of a folder, each at most 64 MiB; hidden files and
+  /// links that lead out of the folder are not there. Throws std::system_error when the folder cannot be
+  /// read.
   void files(std::string prefix, const std::filesystem::path& folder);
 
   /// Is told what callbacks and coroutines throw, on the session's thread.
   void on_error(std::function<void(const session& ws, std::exception_ptr error)> handler);
 
-  /// Begins to accept connections; no route can be added any more. Throws std::system_error, which names the address,
-  /// when the port is taken or may not be used.
+  /// Begins to accept connections; no route can be added any more. Throws std::system_error, which names the
+  /// address, when the port is taken or may not be used.
   void listen();
 
   /// The port that listen() got.
   std::uint16_t port() const noexcept;
 
-  /// Serves a connection that was made elsewhere, such as one end of make_memory_pair(). On the server's thread.
+  /// Serves a connection that was made elsewhere, such as one end of make_memory_pair(). On the server's
+  /// thread.
   void serve(link_ptr connection);
 
-  /// Listens unless it does, and serves until stop() or SIGINT or SIGTERM, then until every session is closed; a second
-  /// signal closes them at once. For a server with event loops of its own.
+  /// Listens unless it does, and serves until stop() or SIGINT or SIGTERM, then until every session is
+  /// closed; a second signal closes them at once. For a server with event loops of its own.
   void run();
 
   /// Stops accepting and closes every session with 1001; each has its close timeout. From any thread.

@@ -22,7 +22,8 @@
 #include <utility>
 
 #if !defined(ASIO_HAS_CO_AWAIT)
-#error "fairlead needs C++20 coroutines; Clang with an older Asio needs the definitions that fairlead's CMake target carries"
+#error \
+    "fairlead needs C++20 coroutines; Clang with an older Asio needs the definitions that fairlead's CMake target carries"
 #endif
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -41,16 +42,16 @@ enum class send_result : unsigned char {
 
 /// How a session ended.
 struct close_info {
-  /// The peer's close code, or `no_status`; `abnormal` when the peer went without a close frame; the code that we sent
-  /// when the connection failed.
+  /// The peer's close code, or `no_status`; `abnormal` when the peer went without a close frame; the code
+  /// that we sent when the connection failed.
   close_code code = close_code::abnormal;
   std::string_view reason;  ///< The peer's words, or ours; valid during the call.
   std::error_code error;    ///< Why it was no clean close (RFC 6455 section 7.1.4); no error for a clean one.
 };
 
-/// Callbacks of a route. Each is optional and runs on the session's thread; on_open and on_close come strictly in
-/// pairs, and nothing follows on_close. What a callback throws closes the session with 1011 and reaches
-/// server::on_error().
+/// Callbacks of a route. Each is optional and runs on the session's thread; on_open and on_close come
+/// strictly in pairs, and nothing follows on_close. What a callback throws closes the session with 1011 and
+/// reaches server::on_error().
 struct handlers {
   /// The upgrade is accepted. `head` ends with the call.
   std::function<void(session& ws, const request& head)> on_open = nullptr;
@@ -94,9 +95,9 @@ class core_ptr {
 
 /// One WebSocket connection (RFC 6455): the same type for both roles, for handlers and for coroutines.
 ///
-/// A small copyable handle, safe from any thread. The connection lives as long as it is open, whether or not a handle
-/// to it exists; a handle to a closed one, or an empty one, answers errc::closed. Operations complete on the executor
-/// of their handler, never inside the call that starts them.
+/// A small copyable handle, safe from any thread. The connection lives as long as it is open, whether or not
+/// a handle to it exists; a handle to a closed one, or an empty one, answers errc::closed. Operations
+/// complete on the executor of their handler, never inside the call that starts them.
 class session {
  public:
   session() noexcept = default;
@@ -105,37 +106,42 @@ class session {
   /// Sends a message without waiting. Its bytes are copied or shared before the call returns.
   send_result try_send(message_view m) const;
 
-  /// Begins to close: messages sent before leave first, then the close frame (RFC 6455 section 7.1.2). The peer has
-  /// `close_timeout` to answer. What it still sends is discarded.
-  /// \param code    `no_status` for a close frame without a code, or one that may_be_sent().
-  /// \param reason  UTF-8, at most max_close_reason_size bytes.
-  /// \return        errc::bad_argument, or errc::closed when it is closing already.
+  /// Begins to close: messages sent before leave first, then the close frame (RFC 6455 section 7.1.2). The
+  /// peer has `close_timeout` to answer. What it still sends is discarded. \param code    `no_status` for a
+  /// close frame without a code, or one that may_be_sent(). \param reason  UTF-8, at most
+  /// max_close_reason_size bytes. \return        errc::bad_argument, or errc::closed when it is closing
+  /// already.
   std::error_code try_close(close_code code = close_code::normal, std::string_view reason = {}) const;
 
-  /// Waits for the next whole message. At most one at a time; a second answers errc::busy, as does one on a session
-  /// whose route has on_message.
-  /// \par Completion signature  void(std::error_code, std::optional<message>). After a clean close: no error and no
-  ///                            message. After any other end: the error, once the messages before it are taken.
-  /// \par Cancellation          All kinds: no message is lost, the session goes on, and receive() may be called again.
+  /// Waits for the next whole message. At most one at a time; a second answers errc::busy, as does one on a
+  /// session whose route has on_message. \par Completion signature  void(std::error_code,
+  /// std::optional<message>). After a clean close: no error and no
+  ///                            message. After any other end: the error, once the messages before it are
+  ///                            taken.
+  /// \par Cancellation          All kinds: no message is lost, the session goes on, and receive() may be
+  /// called again.
   template <class Token = asio::use_awaitable_t<>>
   auto receive(Token&& token = {}) const {
     return asio::async_initiate<Token, void(std::error_code, std::optional<message>)>(
         [core = core_](auto handler) { start_receive(core, std::move(handler)); }, token);
   }
 
-  /// Sends a message and waits until the session's queue is under its low watermark: who awaits each send cannot
-  /// outrun the peer. The bytes are copied or shared before the call returns.
-  /// \par Completion signature  void(std::error_code): errc::closed, or errc::queue_full as for send_result::dropped.
-  /// \par Cancellation          All kinds: ends the wait; the message is sent all the same.
+  /// Sends a message and waits until the session's queue is under its low watermark: who awaits each send
+  /// cannot outrun the peer. The bytes are copied or shared before the call returns. \par Completion
+  /// signature  void(std::error_code): errc::closed, or errc::queue_full as for send_result::dropped. \par
+  /// Cancellation          All kinds: ends the wait; the message is sent all the same.
   template <class Token = asio::use_awaitable_t<>>
   auto send(message_view m, Token&& token = {}) const {
     return asio::async_initiate<Token, void(std::error_code)>(
-        [core = core_](auto handler, message whole) { start_send(core, std::move(whole), std::move(handler)); },
+        [core = core_](auto handler, message whole) {
+          start_send(core, std::move(whole), std::move(handler));
+        },
         token, m.keep());
   }
 
   /// try_close(), and waits until the session is over, which takes `close_timeout` at most.
-  /// \par Completion signature  void(std::error_code): no error after a clean close, or when it was over already;
+  /// \par Completion signature  void(std::error_code): no error after a clean close, or when it was over
+  /// already;
   ///                            errc::bad_argument; otherwise why it was not clean.
   /// \par Cancellation          None.
   template <class Token = asio::use_awaitable_t<>>
@@ -153,7 +159,9 @@ class session {
   /// The sub-protocol that was agreed; empty for none.
   std::string_view subprotocol() const noexcept;
 
-  friend bool operator==(const session& a, const session& b) noexcept { return a.core_.get() == b.core_.get(); }
+  friend bool operator==(const session& a, const session& b) noexcept {
+    return a.core_.get() == b.core_.get();
+  }
 
  private:
   template <class Handler>

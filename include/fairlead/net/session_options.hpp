@@ -15,18 +15,18 @@ struct session_options {
   /// What is accepted from the peer.
   connection_options connection{};
 
-  /// Bytes of messages that wait for the peer to read: under `queue_low` send() completes; past `queue_hard` the session
-  /// is closed with 1013, since a peer that does not read would cost memory without end. A single message is let into
-  /// an empty queue whatever its size.
+  /// Bytes of messages that wait for the peer to read: under `queue_low` send() completes; past `queue_hard`
+  /// the session is closed with 1013, since a peer that does not read would cost memory without end. A single
+  /// message is let into an empty queue whatever its size.
   std::size_t queue_low = 256 * 1024;
   std::size_t queue_hard = 2 * 1024 * 1024;
 
-  /// Bytes of messages that wait for receive(): at that many reading stops, at half it goes on. A single larger message
-  /// is let in.
+  /// Bytes of messages that wait for receive(): at that many reading stops, at half it goes on. A single
+  /// larger message is let in.
   std::size_t inbox_size = 64 * 1024;
 
-  /// Sub-protocols that the route speaks, the preferred one first; the first that the client offers is agreed (RFC 6455
-  /// section 4.2.2). Empty: none.
+  /// Sub-protocols that the route speaks, the preferred one first; the first that the client offers is agreed
+  /// (RFC 6455 section 4.2.2). Empty: none.
   std::vector<std::string> subprotocols{};
 };
 

@@ -37,8 +37,8 @@ class wheel_timer {
   std::uint64_t tick_ = 0;
 };
 
-/// The deadlines of one thread: scheduling and cancelling cost the same for one timer and for a million. A deadline is
-/// rounded up to a tick, so no timer fires early. Reads no clock; not thread-safe.
+/// The deadlines of one thread: scheduling and cancelling cost the same for one timer and for a million. A
+/// deadline is rounded up to a tick, so no timer fires early. Reads no clock; not thread-safe.
 class timer_wheel {
  public:
   static constexpr duration tick = std::chrono::milliseconds(32);
@@ -57,8 +57,8 @@ class timer_wheel {
 
   bool empty() const noexcept { return size_ == 0; }
 
-  /// When advance() has work at the earliest; time_point::max() when empty(). May be early by full turns of the wheel,
-  /// never late.
+  /// When advance() has work at the earliest; time_point::max() when empty(). May be early by full turns of
+  /// the wheel, never late.
   time_point next() const noexcept;
 
  private:

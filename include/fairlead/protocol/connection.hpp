@@ -123,7 +123,8 @@ class connection {
   [[nodiscard]] FAIRLEAD_DECL std::error_code close(close_code code, std::string_view reason, time_point now);
 
   /// What close() would say of its arguments: no error, or errc::bad_argument.
-  [[nodiscard]] FAIRLEAD_DECL static std::error_code check_close(close_code code, std::string_view reason) noexcept;
+  [[nodiscard]] FAIRLEAD_DECL static std::error_code check_close(close_code code,
+                                                                 std::string_view reason) noexcept;
 
   /// Write these, in order; stable until consume() or settle().
   std::span<const std::span<const std::byte>> output() { return out_.output(); }

@@ -1,109 +1,17 @@
 #ifndef FAIRLEAD_NET_IMPL_EPOLL_SET_IPP
 #define FAIRLEAD_NET_IMPL_EPOLL_SET_IPP
 
-#include <fairlead/net/detail/socket.hpp>
 #include <fairlead/net/epoll_set.hpp>
+#include <fairlead/net/impl/epoll_link.ipp>
 
 #include <asio/post.hpp>
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 namespace fairlead::inline FAIRLEAD_ABI {
-namespace detail {
-
-class epoll_link final : public epoll_entry, public link {
- public:
-  epoll_link(epoll_set& set, int socket) noexcept : epoll_entry(socket), set_(set) {}
-  ~epoll_link() override = default;
-
-  void start(link_sink& sink) override {
-    if (std::exchange(sink_, &sink) == nullptr) set_.watch(*this, wanted_);
-  }
-
-  write_result write(std::span<const std::span<const std::byte>> gather) override {
-    const write_result result = send_some(descriptor_, gather);
-    if (!result.error && result.size < size_of(gather)) want(wanted_ | EPOLLOUT);
-    return result;
-  }
-
-  // EPOLLRDHUP goes with EPOLLIN: a peer that half-closes while we pause would be reported without end.
-  void pause_reading() override { want(wanted_ & ~reading); }
-  void resume_reading() override {
-    if (!at_eof_) want(wanted_ | reading);
-  }
-
-  void shutdown_sending() override { ::shutdown(descriptor_, SHUT_WR); }
-
-  void close() noexcept override {
-    sink_ = nullptr;
-    set_.remove(*this);
-  }
-
-  static constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP;
-
- private:
-  void want(std::uint32_t events) {
-    if (events == wanted_) return;
-    wanted_ = events;
-    if (sink_ != nullptr) set_.watch(*this, events);  // else not started, or broken
-  }
-
-  void on_ready(std::uint32_t events) override {
-    if ((wanted_ & reading) != 0 && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-      read_once();
-    } else if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-      // Reported whether asked for or not, and for ever: broken, or at the end of the input, the link is
-      // over.
-      const std::error_code error = pending_error_of(descriptor_);
-      if (error || at_eof_) {
-        fail(error ? error : std::make_error_code(std::errc::connection_reset));
-      } else {
-        // The peer has closed in good order; on a local socket that is enough. It waits for resume_reading(),
-        // behind what is still to be read.
-        set_.ignore(*this);
-      }
-    }
-    if (sink_ != nullptr && (events & wanted_ & EPOLLOUT) != 0) {
-      want(wanted_ & ~static_cast<std::uint32_t>(EPOLLOUT));
-      sink_->on_writable();
-    }
-  }
-
-  void read_once() {
-    std::span<std::byte> room = sink_->read_room();
-    if (sink_ == nullptr) return;
-    room = room.empty() ? set_.receive_buffer()
-                        : room.first(std::min(room.size(), epoll_set::max_room_read_size));
-    const ssize_t n = ::recv(descriptor_, room.data(), room.size(), 0);
-    if (n > 0) {
-      set_.count_read(static_cast<std::size_t>(n));
-      sink_->on_bytes(room.first(static_cast<std::size_t>(n)));
-    } else if (n == 0) {
-      at_eof_ = true;
-      want(wanted_ & ~reading);
-      sink_->on_eof();
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-      fail({errno, std::system_category()});
-    }
-  }
-
-  void fail(std::error_code ec) {
-    set_.ignore(*this);
-    std::exchange(sink_, nullptr)->on_link_error(ec);
-  }
-
-  epoll_set& set_;
-  link_sink* sink_ = nullptr;
-  std::uint32_t wanted_ = reading;
-  bool at_eof_ = false;
-};
-
-}  // namespace detail
 
 FAIRLEAD_DECL epoll_set::epoll_set(asio::io_context& context)
     : asio::execution_context::service(context),
@@ -122,8 +30,8 @@ FAIRLEAD_DECL void epoll_set::open() {
 }
 
 FAIRLEAD_DECL void epoll_set::shutdown() {
-  // The entries stay until the set itself goes: the sinks may belong to a service that is shut down after this one, and
-  // close their links then.
+  // The entries stay until the set itself goes: the sinks may belong to a service that is shut down after
+  // this one, and close their links then.
   for (const slot& s : slots_) {
     if (s.entry == nullptr) continue;
     ::close(std::exchange(s.entry->descriptor_, -1));
@@ -267,32 +175,6 @@ FAIRLEAD_DECL bool epoll_set::serve_batch() {
   }
   removed_.clear();
   return count >= large_batch && batch_bytes_ < batch_bytes;
-}
-
-FAIRLEAD_DECL epoll_listener::epoll_listener(epoll_set& set, int listening_socket,
-                                             std::function<void(int)> on_accept,
-                                             std::function<void()> on_exhausted)
-    : epoll_entry(listening_socket),
-      set_(set),
-      on_accept_(std::move(on_accept)),
-      on_exhausted_(std::move(on_exhausted)) {}
-
-FAIRLEAD_DECL void epoll_listener::resume() { set_.watch(*this, EPOLLIN); }
-
-FAIRLEAD_DECL void epoll_listener::on_ready(std::uint32_t) {
-  for (int i = 0; i < accepts_a_turn; ++i) {
-    const int socket = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (socket >= 0) {
-      on_accept_(socket);
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      // The connection stays in the backlog and would be reported without end.
-      set_.ignore(*this);
-      on_exhausted_();
-      return;
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return;
-    }  // otherwise that one connection died in the backlog
-  }
 }
 
 }  // namespace fairlead

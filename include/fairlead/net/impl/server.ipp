@@ -7,6 +7,7 @@
 #include <fairlead/net/detail/session_service.hpp>
 #include <fairlead/net/detail/socket.hpp>
 #include <fairlead/net/detail/static_files.hpp>
+#include <fairlead/net/epoll_listener.hpp>
 #include <fairlead/net/epoll_set.hpp>
 #include <fairlead/net/server.hpp>
 

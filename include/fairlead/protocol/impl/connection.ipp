@@ -22,18 +22,13 @@ inline constexpr std::size_t min_direct_read_size = 16 * 1024;
 /// The close code that answers a peer's fault (RFC 6455 section 7.4.1).
 constexpr close_code close_code_of(errc e) noexcept {
   switch (e) {
-    case errc::bad_utf8:
-      return close_code::invalid_payload;
-    case errc::message_too_big:
-      return close_code::message_too_big;
+    case errc::bad_utf8: return close_code::invalid_payload;
+    case errc::message_too_big: return close_code::message_too_big;
     case errc::too_many_fragments:
-    case errc::too_many_control_frames:
-      return close_code::policy_violation;
+    case errc::too_many_control_frames: return close_code::policy_violation;
     case errc::connection_lost:
-    case errc::close_timeout:
-      return close_code::abnormal;
-    default:
-      return close_code::protocol_error;
+    case errc::close_timeout: return close_code::abnormal;
+    default: return close_code::protocol_error;
   }
 }
 
@@ -220,9 +215,7 @@ FAIRLEAD_DECL void connection::receive_control(std::span<std::byte> piece, bool 
     case opcode::pong:
       if (state_ == state::open) sink.on_pong(payload);
       break;
-    default:
-      on_close_frame(payload, sink);
-      break;
+    default: on_close_frame(payload, sink); break;
   }
   control_.clear();
 }
