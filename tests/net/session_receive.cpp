@@ -342,7 +342,7 @@ asio::awaitable<void> timed_out(asio::steady_timer& timer) {
 }
 
 struct race {
-  static constexpr int rounds = 2000;
+  static constexpr int rounds = 6000;
 
   explicit race(asio::io_context& where) : timer(where, time_point::max()) {}
 
