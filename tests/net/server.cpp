@@ -455,3 +455,21 @@ TEST_CASE("connections_are_spread_over_the_threads", "[threads]") {
   s.stop();
   CHECK(running.has_returned());
 }
+
+// The acceptor takes what waits in the backlog at once, so a connection may have been accepted, and its handler not yet
+// run, when the listener is closed.
+TEST_CASE("a_connection_accepted_just_before_the_server_stops_is_dropped") {
+  asio::io_context context(1);
+  server s(context, {.address = "127.0.0.1", .link = link_kind::asio});
+  s.listen();
+  asio::io_context elsewhere;
+  std::vector<asio::ip::tcp::socket> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back(elsewhere).connect({asio::ip::address_v4::loopback(), s.port()});
+  }
+  while (s.connection_count() == 0) REQUIRE(context.run_one_for(patience) == 1);
+  s.stop();
+  context.run_for(patience);
+  CHECK(context.stopped());
+  CHECK(s.connection_count() == 0);
+}

@@ -190,18 +190,24 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
 
   void accept_next() {
     loop& l = loop_with_fewest();
-    acceptor_->async_accept(l.context, [this, &l](std::error_code ec, asio::ip::tcp::socket socket) {
-      if (ec == asio::error::operation_aborted) return;  // closed: *this may be gone
-      if (is_exhaustion(ec)) {
-        first().service.schedule(*this, clock::now() + accept_pause);
-        return;
-      }
-      if (!ec) {
-        detail::set_no_delay(socket.native_handle());
-        begin_asio(l, std::move(socket));
-      }
-      accept_next();
-    });
+    acceptor_->async_accept(
+        l.context, [weak = weak_from_this(), &l](std::error_code ec, asio::ip::tcp::socket socket) {
+          const auto self = weak.lock();
+          // A connection may have been accepted just before the listener was closed.
+          if (self != nullptr && self->acceptor_) self->on_asio_accept(l, ec, std::move(socket));
+        });
+  }
+
+  void on_asio_accept(loop& l, std::error_code ec, asio::ip::tcp::socket socket) {
+    if (is_exhaustion(ec)) {
+      first().service.schedule(*this, clock::now() + accept_pause);
+      return;
+    }
+    if (!ec) {
+      detail::set_no_delay(socket.native_handle());
+      begin_asio(l, std::move(socket));
+    }  // otherwise that one connection died in the backlog
+    accept_next();
   }
 
   void begin_asio(loop& l, asio::ip::tcp::socket socket) {
