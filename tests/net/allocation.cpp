@@ -19,7 +19,7 @@
 
 using namespace fairlead;
 
-// DESIGN.md section 3: no allocation for each message with handlers. A program of its own, since it stands in
+// No allocation for each message with handlers. A program of its own, since it stands in
 // for malloc; what the C library hands out is counted on the one thread that runs the server.
 
 namespace {

@@ -24,7 +24,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-// The rules of DESIGN.md section 3 item 2, a case or more for each.
+// The rules of the epoll set (docs/design/net.md), a case or more for each.
 
 using namespace fairlead;
 using namespace link_support;

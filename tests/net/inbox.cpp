@@ -13,7 +13,7 @@
 using namespace fairlead;
 using detail::inbox;
 
-// DESIGN.md section 2: a message leaves only when the completion runs and no cancellation came first.
+// docs/design/net.md, receiving without loss: a message leaves only when the completion runs and no cancellation came first.
 
 namespace {
 

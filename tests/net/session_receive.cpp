@@ -253,7 +253,7 @@ TEST_CASE("a_message_larger_than_the_inbox_is_let_in") {
   CHECK(receive(s, s.ws()).text == "b");
 }
 
-// DESIGN.md section 2: control frames are handled as they are parsed, also while nobody receives.
+// Control frames are handled as they are parsed, also while nobody receives.
 TEST_CASE("pings_and_closes_are_answered_while_nobody_receives") {
   receiving_stage s(any_form());
   s.peer->write(text_frame("a") + frame(0x89, "1") + text_frame("b") + frame(0x89, "2"));
@@ -331,7 +331,7 @@ TEST_CASE("a_cancellation_that_comes_before_the_completion_runs_leaves_the_messa
   CHECK(receive(s, s.ws()).text == "a");
 }
 
-// --- The race of DESIGN.md section 2: a receiver that gives up while its message is on its way.
+// --- The race: a receiver that gives up while its message is on its way.
 
 namespace {
 

@@ -155,7 +155,7 @@ TEST_CASE("try_send_says_in_the_sessions_own_turn_whether_the_message_leaves_wit
   CHECK(results == std::vector{send_result::sent, send_result::sent, send_result::queued});
 }
 
-// DESIGN.md section 4; RFC 6455 section 7.4.1 and the IANA registry (1013).
+// RFC 6455 section 7.4.1 and the IANA registry (1013).
 TEST_CASE("the_hard_limit_closes_with_1013_one_byte_above_it_and_not_at_it") {
   const bool from_own_thread = GENERATE(true, false);
   const bool above = GENERATE(false, true);

@@ -49,7 +49,7 @@ class epoll_entry {
 }  // namespace detail
 
 /// All sockets of one io_context in one level-triggered epoll set, which Asio waits on as a single descriptor
-/// (DESIGN.md section 3). An idle socket costs one entry here, and the sockets that are ready are served in
+/// (docs/design/net.md). An idle socket costs one entry here, and the sockets that are ready are served in
 /// batches.
 ///
 /// One thread runs the io_context while the set holds a descriptor: a batch on another thread throws
