@@ -1,2 +1,3 @@
 #include <fairlead/impl/errc.ipp>
+#include <fairlead/impl/json_writer.ipp>
 #include <fairlead/impl/shared_bytes.ipp>

@@ -1,6 +1,7 @@
 #ifndef FAIRLEAD_NET_IMPL_SERVER_IPP
 #define FAIRLEAD_NET_IMPL_SERVER_IPP
 
+#include <fairlead/json_writer.hpp>
 #include <fairlead/net/asio_link.hpp>
 #include <fairlead/net/detail/http_exchange.hpp>
 #include <fairlead/net/detail/route_table.hpp>
@@ -298,9 +299,9 @@ FAIRLEAD_DECL void server::health(std::string path) {
   get(std::move(path), [weak = std::weak_ptr(impl_)](const request&) {
     const auto self = weak.lock();
     const std::size_t connections = self != nullptr ? self->connection_count() : 0;
-    return text_response(http_status::ok,
-                         "{\"status\":\"ok\",\"connections\":" + std::to_string(connections) + "}\n",
-                         "application/json");
+    json_writer status;
+    status.begin_object().member("status", "ok").member("connections", connections).end_object();
+    return text_response(http_status::ok, std::move(status).text() + "\n", "application/json");
   });
 }
 
