@@ -1,26 +1,11 @@
 // Chromium against the echo server: `node chromium_client.mjs --server PATH_TO_echo_server [--browser PATH]`.
 // The page comes from the server itself, so the handshake carries the Origin of a real page of its own site.
 
-import { accessSync, constants } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expectEqual, fail, maxMessage, need, option, sizes, startServer, step, stopServer } from './support.mjs';
+import { expectEqual, fail, maxMessage, sizes, startBrowser, startServer, step, stopServer } from './support.mjs';
 
-const executable = option('--browser', '/usr/bin/chromium');
-try {
-  accessSync(executable, constants.X_OK);
-} catch {
-  fail(`there is no browser at ${executable}: install the package chromium, or name one with --browser`);
-}
-const { chromium } = await need('playwright-core');
-
-const port = await startServer();
-const browser = await chromium.launch({
-  executablePath: executable,
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync',
-  ],
-});
+const port = await startServer({ args: ['--max-message', String(maxMessage)] });
+const browser = await startBrowser();
 
 async function openPage() {
   const page = await browser.newPage();

@@ -1,7 +1,8 @@
-// What the clients written in JavaScript share: the echo server under test, payloads, steps that say what they check.
+// What the clients written in JavaScript share: the server under test, a browser, payloads, steps that say what they check.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -38,25 +39,50 @@ export function option(name, fallback) {
   return value;
 }
 
-/// Starts the server of `--server` on a free port and resolves to that port.
-export async function startServer() {
+/// Starts the server of `--server`, on a free port unless one is given, and resolves to its port.
+export async function startServer({ port = 0, args = [] } = {}) {
   const path = option('--server');
-  server = spawn(path, ['--port', '0', '--max-message', String(maxMessage)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  server = spawn(path, ['--port', String(port), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   server.on('error', (error) => fail(`${path} does not start: ${error.message}`));
   server.on('exit', (status, signal) => fail(`the server ended by itself: ${signal ?? `status ${status}`}`));
   const [line] = await once(createInterface(server.stdout), 'line');
-  const match = /^echo_server: listening on http:\/\/127\.0\.0\.1:(\d+)\/$/.exec(line);
+  const match = /^\w+: listening on http:\/\/127\.0\.0\.1:(\d+)\/$/.exec(line);
   if (!match) fail(`the server's first line is "${line}"`);
   return Number(match[1]);
 }
 
+export const signalServer = (signal) => server.kill(signal);
+
+/// Ends the server, and resolves to its exit status, or the signal that ended it.
+export async function endServer(signal) {
+  server.removeAllListeners('exit');
+  const ended = once(server, 'exit');
+  server.kill(signal);
+  const [status, by] = await ended;
+  return by ?? status;
+}
+
 export function stopServer() {
   return step('SIGTERM ends the server with status 0', async () => {
-    server.removeAllListeners('exit');
-    const ended = once(server, 'exit');
-    server.kill('SIGTERM');
-    const [status, signal] = await ended;
-    if (status !== 0) fail(`it ended with ${signal ?? `status ${status}`}`);
+    expectEqual(await endServer('SIGTERM'), 0, 'the exit status');
+  });
+}
+
+/// Starts the browser of `--browser`.
+export async function startBrowser() {
+  const executablePath = option('--browser', '/usr/bin/chromium');
+  try {
+    accessSync(executablePath, constants.X_OK);
+  } catch {
+    fail(`there is no browser at ${executablePath}: install the package chromium, or name one with --browser`);
+  }
+  const { chromium } = await need('playwright-core');
+  return chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync',
+    ],
   });
 }
 

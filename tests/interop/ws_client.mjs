@@ -1,44 +1,14 @@
 // ws, the WebSocket client of Node.js, against the echo server: `node ws_client.mjs --server PATH_TO_echo_server`.
 
-import { createRequire } from 'node:module';
 import { once } from 'node:events';
 import {
   bytesOf, expectBytes, expectEqual, fail, maxMessage, need, sizes, startServer, step, stopServer, textOf,
 } from './support.mjs';
+import { version, WsClient } from './ws_connection.mjs';
 
-const { default: WebSocket } = await need('ws');
-const { version } = createRequire(import.meta.url)('ws/package.json');
-const port = await startServer();
-const url = `ws://127.0.0.1:${port}/echo`;
+const port = await startServer({ args: ['--max-message', String(maxMessage)] });
 
-/// A connection whose messages and pongs wait until they are asked for.
-class Client {
-  static async open(options = {}) {
-    const client = new Client();
-    client.socket = new WebSocket(url, { perMessageDeflate: false, ...options });
-    client.waiting = [];
-    client.closed = new Promise((resolve) => {
-      client.socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
-    });
-    client.socket.on('error', (error) => { client.error = error; });
-    client.closed.then(() => client.wake?.());
-    client.socket.on('message', (data, isBinary) => {
-      client.waiting.push({ data, isBinary });
-      client.wake?.();
-    });
-    await Promise.race([new Promise((resolve) => client.socket.on('open', resolve)), client.closed]);
-    if (client.socket.readyState !== WebSocket.OPEN) fail(`no connection: ${client.error?.message}`);
-    return client;
-  }
-
-  async receive() {
-    while (this.waiting.length === 0) {
-      if (this.socket.readyState === WebSocket.CLOSED) fail('the connection closed where a message was expected');
-      await new Promise((resolve) => { this.wake = resolve; });
-    }
-    return this.waiting.shift();
-  }
-
+class EchoClient extends WsClient {
   async expectEcho(payload, isBinary) {
     const message = await this.receive();
     expectEqual(message.isBinary, isBinary, 'the type of the echo (binary)');
@@ -65,12 +35,9 @@ class Client {
     const [data] = await once(this.socket, 'pong');
     expectBytes(data, payload, 'the pong');
   }
-
-  async close(code, reason) {
-    this.socket.close(code, reason);
-    return this.closed;
-  }
 }
+
+const open = (options) => EchoClient.open(`ws://127.0.0.1:${port}/echo`, options);
 
 function every(size, length) {
   const ends = [];
@@ -78,13 +45,13 @@ function every(size, length) {
   return ends;
 }
 
-const witness = await Client.open();
+const witness = await open();
 let steps = 0;
 const check = (what, run) =>
   step(what, run, () => witness.exchange(textOf(20 + (++steps)), false));
 
 console.log(`ws ${version}, Node.js ${process.version}`);
-const client = await Client.open();
+const client = await open();
 
 await check(`text and binary of ${sizes.join(', ')} bytes`, async () => {
   for (const size of sizes) {
@@ -134,7 +101,7 @@ await check('pings of 0 and 125 bytes', async () => {
 });
 
 await check('permessage-deflate offered: declined, messages still pass', async () => {
-  const offering = await Client.open({ perMessageDeflate: true });
+  const offering = await open({ perMessageDeflate: true });
   expectEqual(offering.socket.extensions, '', 'the list of negotiated extensions');
   await offering.exchange(textOf(65536), false);
   await offering.close(1000);
@@ -142,17 +109,17 @@ await check('permessage-deflate offered: declined, messages still pass', async (
 
 await check('close codes 1000 to 4999 and none come back', async () => {
   for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1011, 3000, 4000, 4999]) {
-    const closing = await Client.open();
+    const closing = await open();
     expectEqual((await closing.close(code, 'a reason')).code, code, 'the close code');
   }
-  const closing = await Client.open();
+  const closing = await open();
   expectEqual((await closing.close()).code, 1005, 'the close code after a close frame without one');
 });
 
 await check('16 MiB + 1 is closed with 1009, in one frame and in fragments', async () => {
   const payload = bytesOf(maxMessage + 1);
   for (const ends of [[], every(1024 * 1024, payload.length)]) {
-    const sending = await Client.open();
+    const sending = await open();
     sending.sendFragments(payload, true, ends);
     expectEqual((await sending.closed).code, 1009, `the close code (${sending.error?.message ?? 'no error'})`);
   }
