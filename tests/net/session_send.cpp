@@ -225,6 +225,46 @@ TEST_CASE("a_peer_that_never_reads_is_closed_after_the_timeout") {
   CHECK(s.server().connection_count() == 0);
 }
 
+// Who sends to each session of a list relies on it: the list stays as it is meanwhile.
+TEST_CASE("no_callback_runs_inside_try_send_or_try_close_whatever_became_of_the_peer") {
+  stage s(any_form());
+  session_options options;
+  options.queue_low = 1000;
+  options.queue_hard = 3000;
+  bool inside = false;
+  std::vector<session> all;
+  int closed = 0;
+  handlers h;
+  h.on_open = [&](session& ws, const request&) { all.push_back(ws); };
+  h.on_message = [&](session&, message_view m) {
+    inside = true;
+    const message shared = message_view(std::string(1500, 'x')).keep();
+    for (int i = 0; i < 4; ++i) {
+      for (const session& each : all) {
+        if (m.text() == "send") each.try_send(shared);
+        if (m.text() == "close") each.try_close();
+      }
+    }
+    inside = false;
+  };
+  h.on_close = [&](session& ws, const close_info&) {
+    CHECK_FALSE(inside);
+    std::erase(all, ws);
+    ++closed;
+  };
+  s.server().route("/", h, options);
+  std::vector<std::unique_ptr<client>> peers;
+  for (int i = 0; i < 4; ++i) {
+    peers.push_back(s.connect());
+    peers.back()->upgrade();
+  }
+  REQUIRE(s.run_until([&] { return all.size() == peers.size(); }));
+  peers[1]->reset();
+  peers[2]->pause();
+  peers[0]->send(GENERATE("send", "close"));
+  REQUIRE(s.run_until([&] { return closed >= 2; }));
+}
+
 // --- send().
 
 TEST_CASE("send_completes_at_once_while_the_queue_is_low_and_never_inside_the_call") {
