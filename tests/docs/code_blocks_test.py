@@ -59,7 +59,7 @@ class CodeBlocks(unittest.TestCase):
         (unit,), faults = self.read(fenced("#include <fairlead.hpp>\nint f();"),
                                     fenced("f();", "code: continues in a function"))
         self.assertEqual([], faults)
-        self.assertRegex(unit, r'int f\(\);\nasio::awaitable<void> \w+\(\) {\n#line 7 "page.md"\nf\(\);\nco_return;\n}\n$')
+        self.assertRegex(unit, r'int f\(\);\nasio::awaitable<void> \w+\(\) {\n#line 7 "page.md"\nf\(\);\nco_return;\n}$')
 
     def test_nothing_can_be_continued_at_the_beginning(self):
         self.assert_fault(1, "no block", fenced("f();", "code: continues"))
