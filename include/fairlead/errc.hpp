@@ -68,8 +68,11 @@ enum class errc_condition {
   disconnected = 4,        ///< The session is over, for whichever reason.
 };
 
+/// The categories that `errc` and `errc_condition` belong to.
 FAIRLEAD_DECL const std::error_category& errc_category() noexcept;
 FAIRLEAD_DECL const std::error_category& errc_condition_category() noexcept;
+
+/// Called by the standard library where an `errc` becomes a std::error_code.
 FAIRLEAD_DECL std::error_code make_error_code(errc e) noexcept;
 FAIRLEAD_DECL std::error_condition make_error_condition(errc_condition c) noexcept;
 

@@ -107,6 +107,7 @@ class growing_bytes {
   std::span<std::byte> room() noexcept {
     return block_ == nullptr ? std::span<std::byte>{} : std::span{block_->bytes() + size_, capacity_ - size_};
   }
+  /// `n` bytes of room() were written, and belong to the bytes now.
   void commit(std::size_t n) noexcept { size_ += n; }
 
   /// Forgets the bytes and the allocation.

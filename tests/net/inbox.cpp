@@ -13,7 +13,8 @@
 using namespace fairlead;
 using detail::inbox;
 
-// docs/design/net.md, receiving without loss: a message leaves only when the completion runs and no cancellation came first.
+// docs/design/net.md, receiving without loss: a message leaves only when the completion runs and no
+// cancellation came first.
 
 namespace {
 

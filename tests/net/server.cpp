@@ -456,8 +456,8 @@ TEST_CASE("connections_are_spread_over_the_threads", "[threads]") {
   CHECK(running.has_returned());
 }
 
-// The acceptor takes what waits in the backlog at once, so a connection may have been accepted, and its handler not yet
-// run, when the listener is closed.
+// The acceptor takes what waits in the backlog at once, so a connection may have been accepted, and its
+// handler not yet run, when the listener is closed.
 TEST_CASE("a_connection_accepted_just_before_the_server_stops_is_dropped") {
   asio::io_context context(1);
   server s(context, {.address = "127.0.0.1", .link = link_kind::asio});

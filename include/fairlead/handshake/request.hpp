@@ -24,6 +24,8 @@ namespace fairlead::inline FAIRLEAD_ABI {
 class request {
  public:
   request() noexcept = default;
+
+  /// What request_parser made.
   explicit request(std::unique_ptr<detail::request_data> data) noexcept : data_(std::move(data)) {}
 
   /// As sent; methods depend on case (RFC 9110 section 9.1).
@@ -33,15 +35,14 @@ class request {
   std::string_view target() const noexcept { return data().target; }
 
   /// The path, percent-decoded, without the query. Holds no NUL, but whatever else the peer encoded: control
-  /// bytes,
-  /// `..` segments, or a `/` that was `%2F`.
+  /// bytes, `..` segments, or a `/` that was `%2F`.
   std::string_view path() const noexcept { return data().path; }
 
   /// What follows the first `?` of the target, still encoded; empty without one.
   std::string_view query_string() const noexcept { return data().query_string; }
 
   /// The decoded value of the first `name=value` in the query, `+` read as a space; empty for a name without
-  /// `=`, nothing if the name is not there.
+  /// `=`, nothing if the name is not there. Throws std::bad_alloc.
   FAIRLEAD_DECL std::optional<std::string> query(std::string_view name) const;
 
   /// All fields, in the order sent.
@@ -59,7 +60,7 @@ class request {
   /// The one Host field: name or address, and the port if there is one.
   std::string_view host() const noexcept { return data().host; }
 
-  /// What the matched route's pattern found under that name; empty if it has none.
+  /// What the matched route's pattern found under that name, percent-decoded; empty if it has none.
   FAIRLEAD_DECL std::string_view param(std::string_view name) const noexcept;
 
   /// Set by the router once it found a route; earlier views from param() end. Must not be called on an empty

@@ -20,6 +20,7 @@ struct head_limits {
   std::size_t max_fields = 100;           ///< Field lines, without the request line.
 };
 
+/// How far request_parser has come.
 enum class parse_state : std::uint8_t {
   need_more,  ///< So far a proper prefix of a head.
   done,       ///< The head is complete: take() it.

@@ -47,14 +47,16 @@ struct encoded_response {
 /// Content-Length.
 ///
 /// \param head_only  Leaves out the body but announces its size: the answer to HEAD.
-/// \return  errc::bad_argument, and nothing to send, for a field name that is not a token; a value with CR,
-/// LF, NUL or
-///          another control byte; Content-Length, Transfer-Encoding or, except in a 101, Connection among the
-///          fields; a status outside 200 to 599 other than 101; or a body where the status allows none.
+/// \return           errc::bad_argument, and nothing to send, for a field name that is not a token; a value
+///                   with CR, LF, NUL or another control byte but the tab; Content-Length, Transfer-Encoding
+///                   or, except in a 101, Connection among the fields; a status outside 200 to 599 other than
+///                   101; or a body where the status allows none.
 FAIRLEAD_DECL encoded_response encode(const response& answer, bool head_only = false);
 
-/// The 101 that accepts an upgrade (RFC 6455 section 4.2.2). `key` is the client's Sec-WebSocket-Key; an
-/// empty `subprotocol` means none. Fields may be added.
+/// The 101 that accepts an upgrade (RFC 6455 section 4.2.2). Fields may be added.
+///
+/// \param key          The client's Sec-WebSocket-Key, which check_upgrade() found valid.
+/// \param subprotocol  One that the client offered; empty for none.
 FAIRLEAD_DECL response upgrade_response(std::string_view key, std::string_view subprotocol = {});
 
 /// The answer to a request that failed with `error`: status_of() it, its message as plain text, and the

@@ -21,7 +21,8 @@ struct subprotocol_offer {
 
 /// Reads every Sec-WebSocket-Protocol among `fields` as one list (RFC 6455 section 11.3.4). None at all is no
 /// offer; one that is there must be a list of different tokens, without empty elements (section 4.1:
-/// "non-empty strings [...] and MUST all be unique strings"). O(n log n) in the number of names.
+/// "non-empty strings [...] and MUST all be unique strings"). O(n log n) in the number of names. Throws
+/// std::bad_alloc.
 FAIRLEAD_DECL subprotocol_offer parse_subprotocols(std::span<const http_field> fields);
 
 /// The first of the server's `supported`, in its order of preference, that the client offered; or nothing,

@@ -26,7 +26,8 @@ struct upgrade_request {
 FAIRLEAD_DECL bool wants_upgrade(const request& head) noexcept;
 
 /// Checks the client's handshake (RFC 6455 section 4.2.1) and reports the first fault in this order:
-/// method_not_allowed, upgrade_missing, bad_websocket_version, bad_websocket_key, bad_subprotocol.
+/// method_not_allowed, upgrade_missing, bad_websocket_version, bad_websocket_key, bad_subprotocol. Throws
+/// std::bad_alloc.
 FAIRLEAD_DECL upgrade_request check_upgrade(const request& head);
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

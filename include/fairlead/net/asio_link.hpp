@@ -10,6 +10,8 @@ namespace fairlead::inline FAIRLEAD_ABI {
 
 /// A link over a connected Asio stream socket (TCP or local), by Asio's own means alone: for platforms
 /// without epoll, and for contexts that several threads run, where the socket's executor is then a strand.
+///
+/// \param socket  Taken over, made non-blocking, and closed with the link. Its executor is the link's.
 FAIRLEAD_DECL link_ptr make_asio_link(asio::generic::stream_protocol::socket socket);
 
 }  // namespace fairlead

@@ -74,7 +74,8 @@ class epoll_set final : public asio::execution_context::service {
   explicit epoll_set(asio::io_context& context);
   ~epoll_set() override;
 
-  /// Takes over a connected, non-blocking stream socket, which is read from link::start() on.
+  /// Takes over a connected, non-blocking stream socket, which is read from link::start() on and closed with
+  /// the link.
   link_ptr make_link(int socket);
 
   /// The descriptors in the set.

@@ -36,8 +36,8 @@ class link_sink {
 
 /// What a link took of a gathered write.
 struct write_result {
-  std::size_t size = 0;  ///< Bytes taken; fewer than given means that on_writable() will follow.
-  std::error_code error{};
+  std::size_t size = 0;     ///< Bytes taken; fewer than given means that on_writable() will follow.
+  std::error_code error{};  ///< The link is broken; it still has to be closed.
 };
 
 /// Moves bytes between a peer and a sink: pushes what arrives, takes gathered writes. Whether readiness or
@@ -46,16 +46,19 @@ struct write_result {
 /// All functions have to be called on the link's executor. A link is closed once, through link_ptr.
 class link {
  public:
-  /// Begins to push to `sink`, or pushes to another sink from now on. The sink has to outlive the link.
+  /// Begins to push to `sink`, or pushes to another sink from now on. The sink has to outlive the link. May
+  /// throw std::system_error when the system watches no more descriptors.
   virtual void start(link_sink& sink) = 0;
 
-  /// Takes bytes from the front of `gather`, in order; never blocks. The bytes need to live only during the
-  /// call.
+  /// Takes bytes from the front of `gather`, in order; never blocks, calls no sink. The bytes need to live
+  /// only during the call.
   virtual write_result write(std::span<const std::span<const std::byte>> gather) = 0;
 
   /// Stops reading, and so the peer, once the transport's buffers are full. No on_bytes() or on_eof() follows
   /// until resume_reading(); a reset by the peer is reported all the same.
   virtual void pause_reading() = 0;
+
+  /// Reads again; nothing is pushed inside the call.
   virtual void resume_reading() = 0;
 
   /// Tells the peer that no more will be sent, behind what was written.
@@ -68,6 +71,7 @@ class link {
   ~link() = default;
 };
 
+/// Closes what link_ptr owns.
 struct link_closer {
   void operator()(link* l) const noexcept { l->close(); }
 };

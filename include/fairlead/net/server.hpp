@@ -40,13 +40,14 @@ struct server_options {
   /// Connections that the kernel completes before they are accepted; the system may have a lower limit.
   int backlog = 1024;
 
-  /// Event loops of a server that has its own, each with a thread. A connection stays on the one that had the
-  /// fewest.
+  /// Event loops of a server that has its own, each with a thread; 0 is read as 1. A connection stays on the
+  /// loop that had the fewest when it was accepted.
   std::size_t threads = 1;
 
   link_kind link = link_kind::epoll;
 
-  /// From the accept to the end of the request's head; then the connection is closed.
+  /// From the accept to the end of the request's head; then the connection is closed. An answer that the peer
+  /// does not take is given up after as long without progress.
   duration handshake_timeout = std::chrono::seconds(10);
 
   /// What a request's head may cost; past it 431.
@@ -58,14 +59,19 @@ struct server_options {
 
 /// Accepts connections, answers HTTP, and makes sessions of those that ask for an upgrade.
 ///
-/// Set up the routes, then run(). All of it on one thread, but for stop(), which may be called from any.
+/// Set up the routes, then run(). All of it on one thread, but for stop() and connection_count(), which may
+/// be called from any. With several threads the handlers of different connections run at the same time.
+///
+/// A request that asks for an upgrade is for the routes of sessions alone. Any other is answered by the first
+/// get() or health() whose pattern matches; else with 426, or 405 unless it is a GET, where a route of
+/// sessions matches; else by files(); else with 404.
 class server {
  public:
   /// A server with event loops of its own, as many as `options.threads`: for run().
   explicit server(server_options options = {});
 
   /// A server on a context that the caller runs, on one thread. Call listen(). `context` has to outlive the
-  /// server; sessions live on without it.
+  /// server; sessions live on when the server goes.
   explicit server(asio::io_context& context, server_options options = {});
 
   server(const server&) = delete;
@@ -74,15 +80,26 @@ class server {
   /// Stops listening. On own event loops all connections end without further calls.
   ~server();
 
-  /// Sessions at `pattern`, such as `/echo` or `/rooms/{room}`, with callbacks. The first pattern that
-  /// matches is taken. Throws std::invalid_argument for a bad pattern, as do the other functions that take
-  /// one.
+  /// Sessions at `pattern`, with callbacks. The first pattern that matches is taken. Throws
+  /// std::invalid_argument for a bad pattern, and std::logic_error once the server listens, as do the other
+  /// functions that take one.
+  ///
+  /// \param pattern    Such as `/echo` or `/rooms/{room}`: a parameter is one whole segment, not empty, and
+  ///                   request::param() has what it matched.
+  /// \param callbacks  Live as long as the server and the route's sessions.
+  /// \param options    In place of server_options::session.
   void route(std::string pattern, handlers callbacks);
   void route(std::string pattern, handlers callbacks, session_options options);
 
-  /// Sessions at `pattern`, each with a coroutine `asio::awaitable<void>(session)` or `(session, request)`.
-  /// When it ends the session is closed with 1000; when it throws, with 1011, unless what it throws only says
-  /// that the session is over.
+  /// Sessions at `pattern`, each with a coroutine `asio::awaitable<void>(session)` or `(session, request)`,
+  /// which runs on the session's thread. When it ends the session is closed with 1000; when it throws, with
+  /// 1011 and a call of on_error(), unless it throws a std::system_error that only says that the session is
+  /// over (errc_condition::disconnected) or that an operation was cancelled.
+  ///
+  /// \param pattern    As above.
+  /// \param coroutine  One object for all sessions of the route, called on all threads. It lives as long as
+  ///                   they do, so a lambda's captures may be used in its body to the end.
+  /// \param options    In place of server_options::session.
   template <class Coroutine>
   requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
   void route(std::string pattern, Coroutine coroutine) {
@@ -94,39 +111,46 @@ class server {
     add_coroutine(std::move(pattern), erase(std::move(coroutine)), &options);
   }
 
-  /// Answers GET and HEAD at `pattern`. What the handler throws becomes 500.
+  /// Answers GET and HEAD at `pattern`, on the connection's thread. What the handler throws becomes 500, as
+  /// does a response that encode() refuses; on_error() is not told.
   void get(std::string pattern, std::function<response(const request&)> handler);
 
-  /// Answers GET and HEAD at `path` with `{"status":"ok","connections":N}`.
+  /// Answers GET and HEAD at `path` with `{"status":"ok","connections":N}`: connection_count(), the one that
+  /// asks included.
   void health(std::string path);
 
   /// Answers GET and HEAD below `prefix` with the files of a folder, each at most 64 MiB; hidden files and
-  /// links that lead out of the folder are not there. Throws std::system_error when the folder cannot be
-  /// read.
+  /// links that lead out of the folder are not there. A path that ends in `/` names its `index.html`. A file
+  /// is read whole, on the connection's thread: for a few small ones. Throws std::system_error when the
+  /// folder cannot be read.
   void files(std::string prefix, const std::filesystem::path& folder);
 
-  /// Is told what callbacks and coroutines throw, on the session's thread.
+  /// Is told what callbacks and coroutines throw, on the session's thread. Set it before listen(); what it
+  /// throws itself is lost.
   void on_error(std::function<void(const session& ws, std::exception_ptr error)> handler);
 
-  /// Begins to accept connections; no route can be added any more. Throws std::system_error, which names the
-  /// address, when the port is taken or may not be used.
+  /// Begins to accept connections, unless it does; no route can be added any more. Throws std::system_error,
+  /// which names the address, when the port is taken or may not be used.
   void listen();
 
-  /// The port that listen() got.
+  /// The port that listen() got; 0 before.
   std::uint16_t port() const noexcept;
 
-  /// Serves a connection that was made elsewhere, such as one end of make_memory_pair(). On the server's
-  /// thread.
+  /// Serves a connection that was made elsewhere, such as one end of make_memory_pair(), on the context that
+  /// the caller runs; no route can be added any more.
   void serve(link_ptr connection);
 
   /// Listens unless it does, and serves until stop() or SIGINT or SIGTERM, then until every session is
-  /// closed; a second signal closes them at once. For a server with event loops of its own.
+  /// closed; a second signal closes them at once. Once, and only for a server with event loops of its own
+  /// (otherwise std::logic_error). Throws what listen() throws.
   void run();
 
-  /// Stops accepting and closes every session with 1001; each has its close timeout. From any thread.
+  /// Stops accepting, for good, and closes every session with 1001; each has its close timeout. From any
+  /// thread: returns at once, and takes effect on the server's.
   void stop();
 
-  /// Connections now, whatever their state. From any thread.
+  /// Connections now, whatever their state: sessions, and requests that are read or answered. From any
+  /// thread.
   std::size_t connection_count() const noexcept;
 
  private:

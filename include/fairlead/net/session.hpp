@@ -22,8 +22,7 @@
 #include <utility>
 
 #if !defined(ASIO_HAS_CO_AWAIT)
-#error \
-    "fairlead needs C++20 coroutines; Clang with an older Asio needs the definitions that fairlead's CMake target carries"
+#error "fairlead needs C++20 coroutines; with Clang take the definitions that fairlead's CMake target carries"
 #endif
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -33,9 +32,9 @@ class session;
 
 /// What became of a message given to try_send().
 enum class send_result : unsigned char {
-  sent,     ///< On its way: it leaves with the write that ends this turn.
+  sent,     ///< On its way: it leaves with the write that ends the session's turn, this one or its next.
   queued,   ///< Waits until the peer has taken what was sent before.
-  posted,   ///< Called from another thread: on its way to the session's own.
+  posted,   ///< Called from another thread: on its way to the session's own, which discards it when closed.
   dropped,  ///< The queue is at its hard limit; the session is being closed with 1013.
   closed,   ///< The session is closing or gone.
 };
@@ -52,11 +51,15 @@ struct close_info {
 /// Callbacks of a route. Each is optional and runs on the session's thread; on_open and on_close come
 /// strictly in pairs, and nothing follows on_close. What a callback throws closes the session with 1011 and
 /// reaches server::on_error().
+///
+/// `ws` ends with the call: copy it to keep a handle. With several threads the callbacks of different
+/// sessions run at the same time.
 struct handlers {
   /// The upgrade is accepted. `head` ends with the call.
   std::function<void(session& ws, const request& head)> on_open = nullptr;
 
-  /// A whole message; its bytes end with the call. Replies of one read leave in one write.
+  /// A whole message; its bytes end with the call. Replies of one read leave in one write. Without this
+  /// callback messages wait for session::receive().
   std::function<void(session& ws, message_view m)> on_message = nullptr;
 
   /// The session is over: nothing can be sent or received any more.
@@ -96,40 +99,53 @@ class core_ptr {
 /// One WebSocket connection (RFC 6455): the same type for both roles, for handlers and for coroutines.
 ///
 /// A small copyable handle, safe from any thread. The connection lives as long as it is open, whether or not
-/// a handle to it exists; a handle to a closed one, or an empty one, answers errc::closed. Operations
-/// complete on the executor of their handler, never inside the call that starts them.
+/// a handle to it exists; a handle to a closed one, or an empty one, answers errc::closed.
+///
+/// Operations complete on the executor of their handler, never inside the call that starts them. Without a
+/// token they are awaited in a coroutine, where an error is thrown as std::system_error. An io_context that
+/// is destroyed ends its sessions without completing what is under way.
 class session {
  public:
   session() noexcept = default;
   explicit session(detail::core_ptr core) noexcept : core_(std::move(core)) {}
 
-  /// Sends a message without waiting. Its bytes are copied or shared before the call returns.
+  /// Sends a message without waiting, as one frame.
+  ///
+  /// \param m  Copied or shared before the call returns. Text has to be UTF-8, and is not checked.
+  /// \return   What became of it: with `dropped` and `closed` it is not sent.
   send_result try_send(message_view m) const;
 
   /// Begins to close: messages sent before leave first, then the close frame (RFC 6455 section 7.1.2). The
-  /// peer has `close_timeout` to answer. What it still sends is discarded. \param code    `no_status` for a
-  /// close frame without a code, or one that may_be_sent(). \param reason  UTF-8, at most
-  /// max_close_reason_size bytes. \return        errc::bad_argument, or errc::closed when it is closing
-  /// already.
+  /// peer has `close_timeout` from this call on to take them and to answer. What it still sends is discarded;
+  /// messages that arrived before can still be received.
+  ///
+  /// \param code    `no_status` for a close frame without a code, or one that may_be_sent().
+  /// \param reason  UTF-8, at most max_close_reason_size bytes; empty with `no_status`. Copied.
+  /// \return        errc::bad_argument, or errc::closed when it is closing already.
   std::error_code try_close(close_code code = close_code::normal, std::string_view reason = {}) const;
 
-  /// Waits for the next whole message. At most one at a time; a second answers errc::busy, as does one on a
-  /// session whose route has on_message. \par Completion signature  void(std::error_code,
-  /// std::optional<message>). After a clean close: no error and no
-  ///                            message. After any other end: the error, once the messages before it are
-  ///                            taken.
-  /// \par Cancellation          All kinds: no message is lost, the session goes on, and receive() may be
-  /// called again.
+  /// Waits for the next whole message. At most one at a time; send() and close() may run beside it.
+  ///
+  /// \par Completion signature  void(std::error_code, std::optional<message>). After a clean close: no error
+  ///                            and no message. After any other end: the error, once the messages before it
+  ///                            are taken. errc::busy while another receive() waits, and on a session whose
+  ///                            route has on_message.
+  /// \par Cancellation          All kinds: asio::error::operation_aborted. No message is lost, the session
+  ///                            goes on, and receive() may be called again.
   template <class Token = asio::use_awaitable_t<>>
   auto receive(Token&& token = {}) const {
     return asio::async_initiate<Token, void(std::error_code, std::optional<message>)>(
         [core = core_](auto handler) { start_receive(core, std::move(handler)); }, token);
   }
 
-  /// Sends a message and waits until the session's queue is under its low watermark: who awaits each send
-  /// cannot outrun the peer. The bytes are copied or shared before the call returns. \par Completion
-  /// signature  void(std::error_code): errc::closed, or errc::queue_full as for send_result::dropped. \par
-  /// Cancellation          All kinds: ends the wait; the message is sent all the same.
+  /// Sends a message and waits until no more than `queue_low` bytes wait for the peer: who awaits each send
+  /// cannot outrun it. Any number may be under way; those begun on one thread leave in that order.
+  ///
+  /// \param m                   As for try_send(); copied or shared before the call returns.
+  /// \par Completion signature  void(std::error_code): errc::closed, or errc::queue_full as for
+  ///                            send_result::dropped.
+  /// \par Cancellation          All kinds: ends the wait with asio::error::operation_aborted; the message is
+  ///                            sent all the same.
   template <class Token = asio::use_awaitable_t<>>
   auto send(message_view m, Token&& token = {}) const {
     return asio::async_initiate<Token, void(std::error_code)>(
@@ -139,10 +155,14 @@ class session {
         token, m.keep());
   }
 
-  /// try_close(), and waits until the session is over, which takes `close_timeout` at most.
+  /// try_close(), and waits until the session is over, which takes `close_timeout` at most. Any number may be
+  /// under way: all wait for the one end, and the code and reason of the first are sent.
+  ///
+  /// \param code                As for try_close().
+  /// \param reason              As for try_close(); copied before the call returns.
   /// \par Completion signature  void(std::error_code): no error after a clean close, or when it was over
-  /// already;
-  ///                            errc::bad_argument; otherwise why it was not clean.
+  ///                            already; errc::bad_argument, and then it does not close; otherwise why it
+  ///                            was not clean.
   /// \par Cancellation          None.
   template <class Token = asio::use_awaitable_t<>>
   auto close(close_code code, std::string_view reason, Token&& token = {}) const {
@@ -153,12 +173,13 @@ class session {
         token, code, std::string(reason));
   }
 
-  /// True until the session begins to close.
+  /// True until the session begins to close, from either side.
   bool is_open() const noexcept;
 
-  /// The sub-protocol that was agreed; empty for none.
+  /// The sub-protocol that was agreed; empty for none. The view lives as long as any handle to the session.
   std::string_view subprotocol() const noexcept;
 
+  /// Whether both are handles to the same connection, or both are empty.
   friend bool operator==(const session& a, const session& b) noexcept {
     return a.core_.get() == b.core_.get();
   }

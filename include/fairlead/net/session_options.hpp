@@ -15,14 +15,17 @@ struct session_options {
   /// What is accepted from the peer.
   connection_options connection{};
 
-  /// Bytes of messages that wait for the peer to read: under `queue_low` send() completes; past `queue_hard`
-  /// the session is closed with 1013, since a peer that does not read would cost memory without end. A single
-  /// message is let into an empty queue whatever its size.
+  /// Bytes waiting for the peer at which session::send() completes; above, it waits. Lower it to hold less
+  /// for each slow peer, raise it for throughput over long distances.
   std::size_t queue_low = 256 * 1024;
+
+  /// Most bytes of messages in the queue. One more message is dropped and the session closed with 1013, since
+  /// a peer that does not read would cost memory without end. A single message is let into an empty queue
+  /// whatever its size. Raise it where bursts to one session are larger.
   std::size_t queue_hard = 2 * 1024 * 1024;
 
-  /// Bytes of messages that wait for receive(): at that many reading stops, at half it goes on. A single
-  /// larger message is let in.
+  /// Bytes of messages that wait for session::receive(), some bookkeeping for each included: at that many
+  /// reading stops, at half it goes on. A single larger message is let in. Without effect with on_message.
   std::size_t inbox_size = 64 * 1024;
 
   /// Sub-protocols that the route speaks, the preferred one first; the first that the client offers is agreed

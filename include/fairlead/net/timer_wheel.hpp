@@ -22,6 +22,7 @@ class wheel_timer {
   /// The deadline has passed. May schedule, cancel or destroy any timer, this one included.
   virtual void on_timer(time_point now) = 0;
 
+  /// True from schedule() until the timer fires or is cancelled.
   bool is_scheduled() const noexcept { return wheel_ != nullptr; }
 
  protected:
@@ -41,8 +42,10 @@ class wheel_timer {
 /// deadline is rounded up to a tick, so no timer fires early. Reads no clock; not thread-safe.
 class timer_wheel {
  public:
+  /// The resolution of deadlines.
   static constexpr duration tick = std::chrono::milliseconds(32);
 
+  /// \param start  Ticks are counted from here; a deadline before it is due at the first.
   explicit timer_wheel(time_point start) noexcept : start_(start) {}
   timer_wheel(const timer_wheel&) = delete;
   timer_wheel& operator=(const timer_wheel&) = delete;
@@ -50,6 +53,7 @@ class timer_wheel {
 
   /// Schedules `t` for `deadline`, in place of the deadline it had.
   void schedule(wheel_timer& t, time_point deadline) noexcept;
+  /// Forgets the deadline of `t`, if it has one in this wheel.
   void cancel(wheel_timer& t) noexcept;
 
   /// Calls on_timer() of each timer whose deadline is at or before `now`, those of an earlier tick first.

@@ -22,6 +22,8 @@
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
+/// Which side of the connection this is: a client masks what it sends, a server does not (RFC 6455
+/// section 5.1).
 enum class role : unsigned char { server, client };
 
 /// What a sink answers to a message: whether the next one may follow at once.
@@ -54,6 +56,7 @@ class event_sink {
 /// Gives the messages to send, one whenever the connection has room for one.
 class message_source {
  public:
+  /// The next message to send; nothing when none waits.
   virtual std::optional<message> next() = 0;
 
  protected:
@@ -63,6 +66,7 @@ class message_source {
 /// Gives a fresh unpredictable key for each frame that a client sends (RFC 6455 section 10.3).
 class mask_key_source {
  public:
+  /// A key that nobody can predict, and that was not given before but by chance.
   virtual mask_key next() = 0;
 
  protected:
@@ -78,18 +82,24 @@ class mask_key_source {
 /// Not thread-safe; call from one executor. Never blocks, reads a clock, or draws a random number.
 class connection {
  public:
-  /// \param options    Has to outlive the connection, as has `workspace`.
+  /// A connection whose handshake is done.
+  ///
+  /// \param options    Has to outlive the connection, as have `workspace` and `mask_keys`.
   /// \param workspace  Shared by the connections of one thread; see settle().
   /// \param mask_keys  For the client; null for the server, which never masks (section 5.1).
   FAIRLEAD_DECL connection(role r, const connection_options& options, output_workspace& workspace,
                            mask_key_source* mask_keys = nullptr) noexcept;
 
-  /// Takes bytes from the peer and reports what they mean to `sink`, in order, during the call.
-  /// \param in  Unmasked in place. Has to stay as it is until settle(), since replies may refer to it.
-  /// \return    Bytes consumed; fewer than given when the sink answered `pause`: give the rest again later.
+  /// Takes bytes from the peer and reports what they mean to `sink`, in order, during the call. Throws only
+  /// std::bad_alloc and what `sink` throws.
+  ///
+  /// \param in   Unmasked in place. Has to stay as it is until settle(), since replies may refer to it.
+  /// \param now  Never earlier than in the calls before; control frames are counted by it.
+  /// \return     Bytes consumed; fewer than given when the sink answered `pause`: give the rest again later.
   FAIRLEAD_DECL std::size_t receive(std::span<std::byte> in, time_point now, event_sink& sink);
 
-  /// The peer will send no more.
+  /// The peer will send no more: unless both close frames were sent, the connection fails with
+  /// errc::connection_lost.
   FAIRLEAD_DECL void receive_eof(event_sink& sink);
 
   /// Where the rest of a large message wants to be read; empty when any buffer serves. Bytes read there have
@@ -105,20 +115,24 @@ class connection {
   /// Appends the head that ends the handshake; to be called before anything else is sent.
   FAIRLEAD_DECL void send_handshake(std::string_view head);
 
-  /// Frames one message. Requires writable(). Its bytes are copied, shared, or, when they lie in what
-  /// receive() was given last, referred to until settle().
+  /// Frames one message, in one frame. Requires writable(). Its bytes are copied, shared, or, when they lie
+  /// in what receive() was given last, referred to until settle(). Text has to be UTF-8, and is not checked.
   FAIRLEAD_DECL void send(message_view m);
 
   /// Frames messages from `source` while writable().
   FAIRLEAD_DECL void pull(message_source& source);
 
-  /// \return  errc::closed once a close frame was sent; errc::bad_argument for more than max_control_payload
-  /// bytes.
+  /// Sends a ping (section 5.5.2); the peer's answer is event_sink::on_pong().
+  ///
+  /// \param payload  At most max_control_payload bytes; copied.
+  /// \return         errc::closed once a close frame was sent; errc::bad_argument for a larger payload.
   [[nodiscard]] FAIRLEAD_DECL std::error_code ping(std::span<const std::byte> payload);
 
   /// Sends a close frame (section 7.1.2); what arrives afterwards is discarded, up to the peer's close frame.
+  ///
   /// \param code    `no_status` for a frame without one; otherwise one that may_be_sent().
   /// \param reason  UTF-8, at most max_close_reason_size bytes; empty with `no_status`.
+  /// \param now     The peer has connection_options::close_timeout from here; see deadline().
   /// \return        errc::closed once a close frame was sent; errc::bad_argument.
   [[nodiscard]] FAIRLEAD_DECL std::error_code close(close_code code, std::string_view reason, time_point now);
 
@@ -128,9 +142,10 @@ class connection {
 
   /// Write these, in order; stable until consume() or settle().
   std::span<const std::span<const std::byte>> output() { return out_.output(); }
+  /// Bytes in output().
   std::size_t output_size() const noexcept { return out_.size(); }
 
-  /// `n` bytes of output() were written.
+  /// `n` bytes of output() were written, at most output_size().
   FAIRLEAD_DECL void consume(std::size_t n);
 
   /// Ends the use of the workspace and of the bytes given to receive(): what was not written is copied. Call

@@ -17,6 +17,7 @@ namespace fairlead::inline FAIRLEAD_ABI {
 /// be, and is not checked again.
 enum class message_kind : unsigned char { text, binary };
 
+/// The opcode of a message's first frame.
 constexpr opcode opcode_of(message_kind kind) noexcept {
   return kind == message_kind::text ? opcode::text : opcode::binary;
 }
@@ -71,6 +72,7 @@ class message_view {
   const shared_bytes* owner() const noexcept { return owner_; }
 
   /// A message that outlives the view: shares the bytes when they are shared already, copies them otherwise.
+  /// Throws std::bad_alloc.
   message keep() const { return {kind_, owner_ != nullptr ? *owner_ : shared_bytes::copy_of(bytes_)}; }
 
  private:

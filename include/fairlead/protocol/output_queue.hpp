@@ -67,7 +67,10 @@ class output_queue {
   /// Appends bytes without a copy that the caller keeps until settle().
   FAIRLEAD_DECL void append_lent(std::span<const std::byte> bytes);
 
+  /// What is to be written, in order.
   FAIRLEAD_DECL std::span<const std::span<const std::byte>> output();
+
+  /// The first `n` bytes of output() were written; at most size().
   FAIRLEAD_DECL void consume(std::size_t n);
 
   /// Copies what the workspace or the caller only lent, and gives the workspace back.

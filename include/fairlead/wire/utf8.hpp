@@ -33,8 +33,9 @@ class utf8_machine {
 class utf8_validator {
  public:
   /// Takes the next piece of the text, also an empty one.
+  ///
   /// \return  False at the first byte that cannot go on a valid text, whatever would follow, and for ever
-  /// after.
+  ///          after.
   [[nodiscard]] FAIRLEAD_DECL bool feed(std::span<const std::byte> piece) noexcept;
 
   /// Whether the text may end here: no code point is unfinished and nothing was refused.

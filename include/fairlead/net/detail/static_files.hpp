@@ -11,9 +11,10 @@
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
 /// The file that a path names below `folder`, as a response; nothing when there is none to be shown. A path
-/// that ends in
-/// `/` names its `index.html`. Hidden files, and whatever lies outside the folder, links followed, are not
-/// there. \param path  Decoded, relative to the folder.
+/// that ends in `/` names its `index.html`. Hidden files, and whatever lies outside the folder, links
+/// followed, are not there.
+///
+/// \param path  Decoded, relative to the folder.
 FAIRLEAD_DECL std::optional<response> file_response(const std::filesystem::path& folder,
                                                     std::string_view path);
 

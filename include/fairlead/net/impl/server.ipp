@@ -191,12 +191,13 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
 
   void accept_next() {
     loop& l = loop_with_fewest();
-    acceptor_->async_accept(
-        l.context, [weak = weak_from_this(), &l](std::error_code ec, asio::ip::tcp::socket socket) {
-          const auto self = weak.lock();
-          // A connection may have been accepted just before the listener was closed.
-          if (self != nullptr && self->acceptor_) self->on_asio_accept(l, ec, std::move(socket));
-        });
+    acceptor_->async_accept(l.context,
+                            [weak = weak_from_this(), &l](std::error_code ec, asio::ip::tcp::socket socket) {
+                              const auto self = weak.lock();
+                              // A connection may have been accepted just before the listener was closed.
+                              if (self != nullptr && self->acceptor_)
+                                self->on_asio_accept(l, ec, std::move(socket));
+                            });
   }
 
   void on_asio_accept(loop& l, std::error_code ec, asio::ip::tcp::socket socket) {
