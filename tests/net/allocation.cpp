@@ -187,9 +187,10 @@ TEST_CASE("the_count_sees_an_allocation") {
 }
 
 TEST_CASE("an_echo_by_handlers_allocates_nothing_for_each_message") {
-  const std::size_t size = GENERATE(0, 16, 125, 256, 4096, 16'384, 65'536);
+  const std::size_t size = GENERATE(0, 16, 125, 256, 4096, 16'384);
   const std::size_t outstanding = GENERATE(1, 16);
-  if (size * outstanding > 100'000 && outstanding != 1) return;
+  // More than the kernel is sure to hand over in one read: what a read cuts in two has to be kept.
+  if (size * outstanding > 16'384) return;
   const counted c = count_echoes(size, outstanding);
   CAPTURE(size, outstanding, c.messages);
   CHECK(c.allocations == 0);

@@ -1,5 +1,7 @@
 #include <fairlead/net/session.hpp>
 
+#include <fairlead/net/detail/outbox.hpp>
+
 #include <net/session_support.hpp>
 #include <support/catch.hpp>
 
@@ -166,7 +168,8 @@ TEST_CASE("the_hard_limit_closes_with_1013_one_byte_above_it_and_not_at_it") {
   send_result last{};
   const auto fill = [&] {
     s.ws().try_send(std::string(400, 'a'));
-    last = s.ws().try_send(std::string(above ? 601 : 600, 'b'));
+    const std::size_t rest = 1000 - 400 - 2 * detail::outbox::message_cost;
+    last = s.ws().try_send(std::string(above ? rest + 1 : rest, 'b'));
   };
   if (from_own_thread) {
     s.on_own_thread(fill);
@@ -187,6 +190,15 @@ TEST_CASE("the_hard_limit_closes_with_1013_one_byte_above_it_and_not_at_it") {
   REQUIRE(s.peer->closed);
   CHECK(s.peer->closed->code == close_code::try_again_later);
   CHECK(s.peer->messages.size() == 1);  // what was under way already
+  CHECK(s.seen.error == errc::queue_full);
+}
+
+TEST_CASE("empty_messages_are_bounded_too") {
+  sending_stage s(link_form::memory, queue_limits(100, 1000), 10);
+  std::size_t taken = 0;
+  while (s.ws().try_send("") == send_result::posted) ++taken;
+  CHECK(taken == 1000 / detail::outbox::message_cost);
+  REQUIRE(s.run_until([&] { return s.seen.closes == 1; }));
   CHECK(s.seen.error == errc::queue_full);
 }
 
@@ -288,10 +300,10 @@ TEST_CASE("send_waits_until_the_queue_is_at_its_low_watermark") {
   CAPTURE(above);
   sending_stage s(link_form::memory, queue_limits(low, 1'000'000), capacity);
   s.peer->pause();
-  // The link takes `capacity` bytes; the rest of the frame, with its header, is what waits.
-  const std::size_t header_size = 4;
+  // The link takes `capacity` bytes; the rest of the frame is what waits, and that of the empty message.
+  const std::size_t overhead = 4 + 2;  // the headers
   outcome o;
-  const std::string exact(capacity + low - header_size + (above ? 1 : 0), 'x');
+  const std::string exact(capacity + low - overhead + (above ? 1 : 0), 'x');
   s.on_own_thread([&] { s.ws().try_send(exact); });
   s.on_own_thread([&] { s.ws().send(message(message_kind::text, {}), o.handler()); });
   CHECK(o.done == !above);

@@ -19,9 +19,9 @@ struct session_options {
   /// for each slow peer, raise it for throughput over long distances.
   std::size_t queue_low = 256 * 1024;
 
-  /// Most bytes of messages in the queue. One more message is dropped and the session closed with 1013, since
-  /// a peer that does not read would cost memory without end. A single message is let into an empty queue
-  /// whatever its size. Raise it where bursts to one session are larger.
+  /// Most bytes of messages in the queue, some bookkeeping for each included. One more message is dropped and
+  /// the session closed with 1013, since a peer that does not read would cost memory without end. A single
+  /// message is let into an empty queue whatever its size. Raise it where bursts to one session are larger.
   std::size_t queue_hard = 2 * 1024 * 1024;
 
   /// Bytes of messages that wait for session::receive(), some bookkeeping for each included: at that many

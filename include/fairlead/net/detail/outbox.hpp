@@ -17,15 +17,18 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 /// belong to the session's.
 class outbox {
  public:
-  /// Counts `n` bytes that push() will bring. False, and counts nothing, when they would pass `limit`; a
-  /// single message is let into an empty outbox whatever its size, since otherwise it could never be sent.
-  /// Any thread.
+  /// What each message counts beside its bytes, so that empty ones are bounded too.
+  static constexpr std::size_t message_cost = sizeof(message);
+
+  /// Counts a message of `n` bytes that push() will bring. False, and counts nothing, when it would pass
+  /// `limit`; a single message is let into an empty outbox whatever its size, since otherwise it could never be
+  /// sent. Any thread.
   bool reserve(std::size_t n, std::size_t limit) noexcept;
 
   /// Takes back a reserve() that no push() will follow. Any thread.
-  void release(std::size_t n) noexcept { size_.fetch_sub(n, std::memory_order_relaxed); }
+  void release(std::size_t n) noexcept { size_.fetch_sub(n + message_cost, std::memory_order_relaxed); }
 
-  /// Bytes reserved and not yet popped. Any thread.
+  /// What is reserved and not yet popped, in bytes. Any thread.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
   bool empty() const noexcept { return !first_; }

@@ -8,8 +8,9 @@
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
 FAIRLEAD_DECL bool outbox::reserve(std::size_t n, std::size_t limit) noexcept {
-  const std::size_t before = size_.fetch_add(n, std::memory_order_relaxed);
-  if (before == 0 || before + n <= limit) return true;
+  const std::size_t cost = n + message_cost;
+  const std::size_t before = size_.fetch_add(cost, std::memory_order_relaxed);
+  if (before == 0 || before + cost <= limit) return true;
   release(n);
   return false;
 }
