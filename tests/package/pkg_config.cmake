@@ -1,0 +1,8 @@
+# A plain compiler's command line, with what pkg-config knows about the fairlead in PREFIX.
+include("${CMAKE_CURRENT_LIST_DIR}/support.cmake")
+
+make_fresh_folder(build "${NAME}")
+ask_pkg_config("${WORK}/${PREFIX}")
+run("${CXX}" -std=c++20 "${here}/consumer/main.cpp" "${here}/consumer/echo.cpp" ${cflags} ${libs} "-Wl,-rpath,${WORK}/${PREFIX}/lib"
+  -o "${build}/consumer")
+run("${build}/consumer")
