@@ -1,8 +1,7 @@
-# Everything fairlead needs comes from the system. What is missing is named, with the package that has it. What is found
-# is seen in the whole build: a project that adds fairlead as a folder links to it from outside this folder.
+# Everything fairlead needs comes from the system. What is missing is named, with the package that has it.
 
 macro(fairlead_need name package)
-  find_package(${name} ${ARGN} QUIET GLOBAL)
+  find_package(${name} ${ARGN} QUIET)
   if(NOT ${name}_FOUND)
     message(FATAL_ERROR "fairlead needs ${name} (${ARGN}), which was not found. On Debian and Ubuntu: apt install ${package}")
   endif()

@@ -2,5 +2,5 @@
 include("${CMAKE_CURRENT_LIST_DIR}/support.cmake")
 
 make_fresh_folder(build "${WAY}")
-consume("${build}" "-DWAY=${WAY}" -DTARGET=fairlead::fairlead -DCMAKE_BUILD_TYPE=Release
+consume("${build}" "-DWAY=${WAY}" "-DTARGET=${TARGET}" -DCMAKE_BUILD_TYPE=Release
   "-DFAIRLEAD_SOURCE=${PROJECT_SOURCE}" "-DFETCHCONTENT_SOURCE_DIR_FAIRLEAD=${PROJECT_SOURCE}")

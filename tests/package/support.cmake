@@ -43,7 +43,7 @@ set(configure "${CMAKE_COMMAND}" -G Ninja "-DCMAKE_CXX_COMPILER=${CXX}" "-DCMAKE
 # Configures, builds and runs the consumer.
 function(consume folder)
   run(${configure} -S "${here}/consumer" -B "${folder}" ${ARGN})
-  run("${CMAKE_COMMAND}" --build "${folder}" -j 1)
+  run("${CMAKE_COMMAND}" --build "${folder}" -j 1 --target consumer)
   run("${folder}/consumer")
 endfunction()
 
