@@ -17,16 +17,11 @@ install(TARGETS ${fairlead_targets} EXPORT fairleadTargets INCLUDES DESTINATION 
 
 # find_package(fairlead)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/fairlead")
-set(fairlead_needed_asio)
+set(fairlead_asio_dependency "\"Asio 1.22\"")
 if(NOT FAIRLEAD_ASIO MATCHES "^(header_only|compiled)$")
-  # Under an alias CMake exports the name behind it.
-  get_target_property(fairlead_needed_asio ${fairlead_asio} ALIASED_TARGET)
-  if(NOT fairlead_needed_asio)
-    set(fairlead_needed_asio ${fairlead_asio})
-  endif()
+  set(fairlead_asio_dependency "")
 endif()
-configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/fairleadConfig.cmake.in" "${PROJECT_BINARY_DIR}/package/fairleadConfig.cmake"
-  INSTALL_DESTINATION "${package_dir}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+configure_file("${PROJECT_SOURCE_DIR}/cmake/fairleadConfig.cmake.in" "${PROJECT_BINARY_DIR}/package/fairleadConfig.cmake" @ONLY)
 # Until 1.0 a minor version may break what was.
 set(compatibility SameMajorVersion)
 if(PROJECT_VERSION_MAJOR EQUAL 0)
@@ -42,7 +37,7 @@ install(FILES
   DESTINATION "${package_dir}")
 
 # pkg-config fairlead. None with a user's target for Asio: what that is, a .pc file cannot say.
-if(NOT fairlead_needed_asio)
+if(fairlead_asio_dependency)
   cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_LIBDIR BASE_DIRECTORY "\${prefix}" OUTPUT_VARIABLE pc_libdir)
   cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_INCLUDEDIR BASE_DIRECTORY "\${prefix}" OUTPUT_VARIABLE pc_includedir)
   set(pc_prefix "${CMAKE_INSTALL_PREFIX}")
