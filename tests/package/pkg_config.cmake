@@ -9,6 +9,8 @@ foreach(macro FAIRLEAD_SEPARATE_COMPILATION ASIO_STANDALONE)
     message(FATAL_ERROR "fairlead.pc has no ${macro}: ${cflags}")
   endif()
 endforeach()
-run("${CXX}" -std=c++20 "${here}/consumer/main.cpp" "${here}/consumer/echo.cpp" ${cflags} ${libs} "-Wl,-rpath,${WORK}/${PREFIX}/lib"
+string(REGEX MATCH "-L([^;]+)" libdir "${libs}")
+set(libdir "${CMAKE_MATCH_1}")
+run("${CXX}" -std=c++20 "${here}/consumer/main.cpp" "${here}/consumer/echo.cpp" ${cflags} ${libs} "-Wl,-rpath,${libdir}"
   -o "${build}/consumer")
 run("${build}/consumer")
