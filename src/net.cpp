@@ -1,3 +1,4 @@
+#include <fairlead/net/impl/asio_configuration.ipp>
 #include <fairlead/net/impl/asio_link.ipp>
 #include <fairlead/net/impl/epoll_listener.ipp>
 #include <fairlead/net/impl/epoll_set.ipp>

@@ -1,4 +1,5 @@
-# Fails when a header includes a layer that the table of docs/design/layers.md does not allow it.
+# Fails when a header includes a layer that the table of docs/design/layers.md does not allow it, or Asio without the
+# check of its configuration.
 # cmake -DROOT=<project> -P tests/layering.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -23,6 +24,7 @@ function(library_of include result)
   endif()
 endfunction()
 
+set(asio_configuration "fairlead/net/detail/asio_configuration.hpp")
 set(breaches 0)
 set(arrows 0)
 file(GLOB_RECURSE files RELATIVE "${ROOT}/include/fairlead" "${ROOT}/include/fairlead/*.hpp" "${ROOT}/include/fairlead/*.ipp")
@@ -49,10 +51,15 @@ foreach(file IN LISTS files)
       endif()
     endif()
   endforeach()
+  if(includes MATCHES "<asio[./]" AND file MATCHES "\\.hpp$" AND NOT "fairlead/${file}" STREQUAL asio_configuration
+      AND NOT "#include <${asio_configuration}>" IN_LIST includes)
+    message(SEND_ERROR "include/fairlead/${file} includes Asio and must include <${asio_configuration}>")
+    math(EXPR breaches "${breaches} + 1")
+  endif()
 endforeach()
 
 list(LENGTH files count)
 if(count EQUAL 0)
   message(FATAL_ERROR "no headers under ${ROOT}/include/fairlead")
 endif()
-message(STATUS "${count} files, ${arrows} includes between layers, ${breaches} that point up")
+message(STATUS "${count} files, ${arrows} includes between layers, ${breaches} breaches")

@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_ASIO_LINK_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link.hpp>
 
 #include <asio/generic/stream_protocol.hpp>

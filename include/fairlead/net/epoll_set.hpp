@@ -3,6 +3,7 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/errc.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link.hpp>
 
 #include <asio/io_context.hpp>

@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_MEMORY_LINK_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link.hpp>
 
 #include <asio/any_io_executor.hpp>

@@ -5,6 +5,7 @@
 #include <fairlead/handshake/request.hpp>
 #include <fairlead/handshake/request_parser.hpp>
 #include <fairlead/handshake/response.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link.hpp>
 #include <fairlead/net/session.hpp>
 #include <fairlead/net/session_options.hpp>

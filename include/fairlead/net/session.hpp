@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_SESSION_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/completion.hpp>
 #include <fairlead/net/detail/inbox.hpp>
 #include <fairlead/protocol/message.hpp>

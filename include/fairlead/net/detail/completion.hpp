@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_DETAIL_COMPLETION_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/associated_allocator.hpp>

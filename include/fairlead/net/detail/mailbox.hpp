@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_DETAIL_MAILBOX_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>

@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_DETAIL_SESSION_SERVICE_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/mailbox.hpp>
 #include <fairlead/net/link.hpp>
 #include <fairlead/net/session.hpp>
