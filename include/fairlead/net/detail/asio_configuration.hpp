@@ -3,6 +3,10 @@
 
 #include <fairlead/config.hpp>
 
+// Before Asio: whether its configuration knows std::aligned_alloc depends on whether a header of the standard
+// library was read first, and units that differ there free what the other has allocated.
+#include <cstddef>
+
 #include <asio/buffer.hpp>
 #include <asio/detail/config.hpp>
 #include <asio/detail/thread_info_base.hpp>
