@@ -1,4 +1,5 @@
 #include <fairlead/handshake/impl/accept_key.ipp>
+#include <fairlead/handshake/impl/extension.ipp>
 #include <fairlead/handshake/impl/host.ipp>
 #include <fairlead/handshake/impl/http_field.ipp>
 #include <fairlead/handshake/impl/http_status.ipp>
