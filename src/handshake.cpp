@@ -4,6 +4,7 @@
 #include <fairlead/handshake/impl/http_field.ipp>
 #include <fairlead/handshake/impl/http_status.ipp>
 #include <fairlead/handshake/impl/percent_encoding.ipp>
+#include <fairlead/handshake/impl/permessage_deflate.ipp>
 #include <fairlead/handshake/impl/request.ipp>
 #include <fairlead/handshake/impl/request_head.ipp>
 #include <fairlead/handshake/impl/request_parser.ipp>

@@ -33,6 +33,7 @@ TEST_CASE("each_fault_of_a_request_has_its_status") {
       {errc::bad_websocket_version, 426},
       {errc::bad_subprotocol, 400},
       {errc::bad_extensions, 400},
+      {errc::bad_extension_response, 500},
       {errc::closed, 500},
       {errc::bad_argument, 500},
   };
