@@ -389,8 +389,11 @@ TEST_CASE("client_refuses_extensions_that_it_did_not_offer") {
 
 // H23.
 TEST_CASE("client_refuses_deflate_unless_it_is_enabled") {
-  check_refused("permessage-deflate", deflate_options());
-  check_refused("foo", deflate_options());
+  deflate_options off = with();
+  off.enabled = false;
+  check_refused("permessage-deflate", off);
+  check_refused("permessage-deflate; server_no_context_takeover", off);
+  check_refused("foo", off);
 }
 
 // H20, RFC 7692 section 7.

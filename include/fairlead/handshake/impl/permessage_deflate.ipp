@@ -136,9 +136,9 @@ inline void append_offer(std::string& offers, const deflate_options& options, bo
 inline bool answers_offer(const deflate_terms& response, const deflate_options& options) noexcept {
   // RFC 7692 section 7.1.2.2: in a response the parameter has a value, "equal to or smaller than the received
   // value". We always offer it, so it may be there.
+  const int client_window = response.client_window.value_or(0);
   if (response.names_client_window &&
-      (!response.client_window || *response.client_window < min_send_window_bits ||
-       *response.client_window > options.send_window_bits)) {
+      (client_window < min_send_window_bits || client_window > options.send_window_bits)) {
     return false;
   }
   // The second element, or the first with what the server may add to it, or else the first as it was.
