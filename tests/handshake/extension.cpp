@@ -4,7 +4,9 @@
 #include <handshake/least_seconds.hpp>
 #include <support/catch.hpp>
 
+#include <algorithm>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,7 +14,7 @@
 using namespace fairlead;
 using namespace std::string_literals;
 
-// RFC 6455 sections 9.1 and 11.3.2; TRUST H03, H04.
+// RFC 6455 sections 9.1 and 11.3.2; TRUST H03, H04, H27.
 
 namespace {
 
@@ -21,6 +23,13 @@ using list = std::vector<extension>;
 extension_list parse(std::string_view value) {
   const http_field field{"Sec-WebSocket-Extensions", value};
   return parse_extensions({&field, 1});
+}
+
+/// Of a copy of exactly its size on the heap, so that a sanitizer sees one byte too many (H27).
+errc fault_of_copy(std::string_view value) {
+  const auto exact = std::make_unique<char[]>(value.size());
+  std::copy(value.begin(), value.end(), exact.get());
+  return parse({exact.get(), value.size()}).error;
 }
 
 list must_parse(std::string_view value) {
@@ -35,6 +44,7 @@ void check_malformed(std::string_view value) {
   const extension_list parsed = parse(value);
   CHECK(parsed.error == errc::bad_extensions);
   CHECK(parsed.extensions.empty());
+  CHECK(fault_of_copy(value) == errc::bad_extensions);
 }
 
 /// Each alone, and with a good extension before it or behind it.

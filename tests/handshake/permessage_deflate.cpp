@@ -340,6 +340,8 @@ TEST_CASE("client_offers_what_its_options_say") {
       {with(15, 10),
        "permessage-deflate; server_max_window_bits=10; client_max_window_bits, "
        "permessage-deflate; server_no_context_takeover; client_max_window_bits"},
+      // Not with a limit that no zlib can keep to.
+      {with(15, 8), "permessage-deflate; server_no_context_takeover; client_max_window_bits"},
       {with(9, 10, false, false),
        "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
        "server_max_window_bits=10; client_max_window_bits=9, "
@@ -389,8 +391,11 @@ TEST_CASE("client_refuses_extensions_that_it_did_not_offer") {
 
 // H23.
 TEST_CASE("client_refuses_deflate_unless_it_is_enabled") {
-  check_refused("permessage-deflate", deflate_options());
-  check_refused("foo", deflate_options());
+  deflate_options off = with();
+  off.enabled = false;
+  check_refused("permessage-deflate", off);
+  check_refused("permessage-deflate; server_no_context_takeover", off);
+  check_refused("foo", off);
 }
 
 // H20, RFC 7692 section 7.
@@ -422,6 +427,7 @@ TEST_CASE("client_refuses_a_larger_window_than_it_offered") {
 TEST_CASE("client_refuses_a_takeover_that_it_offered_to_give_up") {
   check_refused("permessage-deflate", with(15, 15, true, false));
   check_refused("permessage-deflate; server_max_window_bits=9", with(15, 10, true, false));
+  check_refused("permessage-deflate; server_max_window_bits=8", with(15, 8));
   check_refused("permessage-deflate; client_no_context_takeover", with(15, 15, true, false));
 }
 

@@ -115,7 +115,8 @@ FAIRLEAD_DECL std::optional<accepted_deflate> accept_deflate(std::span<const ext
 /// client_max_window_bits is always offered, so that a server may ask for a smaller window. A limit on the
 /// server's window is a demand that many servers do not know, and those must decline; so a second offer makes
 /// no such demand, but that each message can be read by itself: the larger window is then in the thread's
-/// decompressor and costs a session nothing.
+/// decompressor and costs a session nothing. That is the only offer when the limit is 256 bytes, for a server
+/// that uses zlib as well cannot keep to it, and may fail rather than decline.
 FAIRLEAD_DECL std::string offer_deflate(const deflate_options& options);
 
 /// What a server's answer to offer_deflate() means.

@@ -117,14 +117,20 @@ inline std::string encode_response(const deflate_params& agreed, const deflate_t
   return element;
 }
 
+/// Says whether offer_deflate() has an element with the server's window limited, which zlib can keep to.
+constexpr bool limits_server_window(const deflate_options& options) noexcept {
+  return options.receive_window_bits >= min_send_window_bits && options.receive_window_bits < max_window_bits;
+}
+
 /// One element of a client's offers. Where it does not limit the server's window though the options do, it
 /// demands that the server takes nothing over.
-inline void append_offer(std::string& offers, const deflate_options& options, bool limits_server_window) {
-  const bool bounds_memory = limits_server_window || options.receive_window_bits == max_window_bits;
+inline void append_offer(std::string& offers, const deflate_options& options, bool limits_window) {
+  const bool bounds_memory = limits_window || options.receive_window_bits == max_window_bits;
+  if (!offers.empty()) offers.append(", ");
   offers.append(deflate_name);
   if (!options.receive_takeover || !bounds_memory) append_param(offers, server_takeover_param);
   if (!options.send_takeover) append_param(offers, client_takeover_param);
-  if (limits_server_window) append_param(offers, server_window_param, options.receive_window_bits);
+  if (limits_window) append_param(offers, server_window_param, options.receive_window_bits);
   if (options.send_window_bits < max_window_bits) {
     append_param(offers, client_window_param, options.send_window_bits);
   } else {
@@ -136,15 +142,15 @@ inline void append_offer(std::string& offers, const deflate_options& options, bo
 inline bool answers_offer(const deflate_terms& response, const deflate_options& options) noexcept {
   // RFC 7692 section 7.1.2.2: in a response the parameter has a value, "equal to or smaller than the received
   // value". We always offer it, so it may be there.
+  const int client_window = response.client_window.value_or(0);
   if (response.names_client_window &&
-      (!response.client_window || *response.client_window < min_send_window_bits ||
-       *response.client_window > options.send_window_bits)) {
+      (client_window < min_send_window_bits || client_window > options.send_window_bits)) {
     return false;
   }
-  // The second element, or the first with what the server may add to it, or else the first as it was.
+  // Every element allows that, and the one without a limit any window with it.
   if (response.server_no_context_takeover) return true;
-  return options.receive_takeover &&
-         response.server_window.value_or(max_window_bits) <= options.receive_window_bits;
+  if (!options.receive_takeover || options.receive_window_bits < min_send_window_bits) return false;
+  return response.server_window.value_or(max_window_bits) <= options.receive_window_bits;
 }
 
 }  // namespace detail
@@ -166,9 +172,8 @@ FAIRLEAD_DECL std::string offer_deflate(const deflate_options& options) {
   assert(is_valid(options));
   std::string offers;
   if (!options.enabled) return offers;
-  const bool limits_server_window = options.receive_window_bits < max_window_bits;
-  detail::append_offer(offers, options, limits_server_window);
-  if (limits_server_window) detail::append_offer(offers.append(", "), options, false);
+  if (detail::limits_server_window(options)) detail::append_offer(offers, options, true);
+  detail::append_offer(offers, options, false);
   return offers;
 }
 
