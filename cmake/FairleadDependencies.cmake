@@ -11,6 +11,7 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 fairlead_need(Threads libc6-dev)
 fairlead_need(OpenSSL libssl-dev 3.0 COMPONENTS Crypto)
 fairlead_need(simdjson libsimdjson-dev 3.0)
+fairlead_need(ZLIB zlib1g-dev 1.2.13)
 
 if(FAIRLEAD_ASIO STREQUAL "header_only" OR FAIRLEAD_ASIO STREQUAL "compiled")
   fairlead_need(Asio libasio-dev 1.22)

@@ -27,6 +27,7 @@ enum class errc {
   bad_utf8 = 11,                ///< Text or close reason that is not UTF-8 (section 8.1).
   bad_close_payload = 12,       ///< Close frame with one byte of payload (section 5.5.1).
   bad_close_code = 13,          ///< Close code that must not be on the wire (section 7.4).
+  bad_compression = 14,         ///< Compressed data that cannot be inflated (RFC 7692 section 7.2.2).
 
   // The peer passed one of our limits.
   message_too_big = 20,

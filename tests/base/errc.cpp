@@ -21,6 +21,8 @@ TEST_CASE("conditions_answer_what_users_ask") {
   CHECK(masked == errc_condition::disconnected);
   CHECK(masked != errc_condition::handshake_failed);
 
+  CHECK(std::error_code(errc::bad_compression) == errc_condition::protocol_violation);
+
   const std::error_code too_big = errc::message_too_big;
   CHECK(too_big == errc_condition::limit_exceeded);
   CHECK(too_big != errc_condition::protocol_violation);

@@ -24,6 +24,7 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::bad_utf8: return "the peer sent text that is not UTF-8";
     case errc::bad_close_payload: return "the peer sent a close frame with half a close code";
     case errc::bad_close_code: return "the peer sent a close code that must not be sent";
+    case errc::bad_compression: return "the peer sent compressed data that cannot be inflated";
     case errc::message_too_big: return "the message is larger than the limit";
     case errc::too_many_fragments: return "the message has more frames than the limit";
     case errc::too_many_control_frames: return "the peer sent more control frames a second than the limit";
@@ -82,7 +83,7 @@ class fairlead_condition_category final : public std::error_category {
       return value >= static_cast<int>(first) && value <= static_cast<int>(last);
     };
     switch (static_cast<errc_condition>(condition)) {
-      case errc_condition::protocol_violation: return within(errc::reserved_opcode, errc::bad_close_code);
+      case errc_condition::protocol_violation: return within(errc::reserved_opcode, errc::bad_compression);
       case errc_condition::limit_exceeded:
         return within(errc::message_too_big, errc::too_many_control_frames);
       case errc_condition::handshake_failed:

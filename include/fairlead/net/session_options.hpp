@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_SESSION_OPTIONS_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/handshake/permessage_deflate.hpp>
 #include <fairlead/protocol/connection_options.hpp>
 
 #include <cstddef>
@@ -14,6 +15,10 @@ namespace fairlead::inline FAIRLEAD_ABI {
 struct session_options {
   /// What is accepted from the peer.
   connection_options connection{};
+
+  /// Whether and how messages are compressed; off unless `deflate.enabled`. What a session's compression costs
+  /// in memory stands with its options. `connection.max_message_size` holds for what a message inflates to.
+  deflate_options deflate{};
 
   /// Bytes waiting for the peer at which session::send() completes; above, it waits. Lower it to hold less
   /// for each slow peer, raise it for throughput over long distances.

@@ -3,9 +3,13 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/errc.hpp>
+#include <fairlead/handshake/permessage_deflate.hpp>
+#include <fairlead/protocol/compression_workspace.hpp>
 #include <fairlead/protocol/connection_options.hpp>
+#include <fairlead/protocol/detail/message_compression.hpp>
 #include <fairlead/protocol/message.hpp>
 #include <fairlead/protocol/output_queue.hpp>
+#include <fairlead/protocol/role.hpp>
 #include <fairlead/shared_bytes.hpp>
 #include <fairlead/time.hpp>
 #include <fairlead/wire/close_code.hpp>
@@ -15,6 +19,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -24,8 +29,6 @@ namespace fairlead::inline FAIRLEAD_ABI {
 
 /// Which side of the connection this is: a client masks what it sends, a server does not (RFC 6455
 /// section 5.1).
-enum class role : unsigned char { server, client };
-
 /// What a sink answers to a message: whether the next one may follow at once.
 enum class flow : unsigned char { proceed, pause };
 
@@ -89,6 +92,21 @@ class connection {
   /// \param mask_keys  For the client; null for the server, which never masks (section 5.1).
   FAIRLEAD_DECL connection(role r, const connection_options& options, output_workspace& workspace,
                            mask_key_source* mask_keys = nullptr) noexcept;
+
+  FAIRLEAD_DECL ~connection();
+
+  /// Compresses messages as the handshake agreed (RFC 7692). Before anything is sent or received. Throws
+  /// std::bad_alloc.
+  ///
+  /// \param options    Those that the agreement was made with; must be valid. Has to outlive the connection, as
+  ///                   has `workspace`, or its release().
+  /// \param workspace  Shared by the connections of one thread.
+  FAIRLEAD_DECL void enable_deflate(const deflate_params& agreed, const deflate_options& options,
+                                    compression_workspace& workspace);
+
+  /// Gives back what compression holds, so that the connection may be destroyed on another thread or after the
+  /// workspace. Nothing may be sent or received any more.
+  FAIRLEAD_DECL void release() noexcept;
 
   /// Takes bytes from the peer and reports what they mean to `sink`, in order, during the call. Throws only
   /// std::bad_alloc and what `sink` throws.
@@ -178,7 +196,9 @@ class connection {
   errc count_control_frame(time_point now) noexcept;
   flow receive_payload(std::span<std::byte> piece, event_sink& sink);
   flow receive_data(std::span<std::byte> piece, bool last_piece, event_sink& sink);
+  flow receive_compressed(std::span<const std::byte> piece, bool last_of_message, event_sink& sink);
   void receive_control(std::span<std::byte> piece, bool last_piece, event_sink& sink);
+  std::size_t max_announced_size() const noexcept;
   void on_close_frame(std::span<const std::byte> payload, event_sink& sink);
   void fail(errc why, event_sink& sink);
   void answer_ping(std::span<const std::byte> payload);
@@ -186,15 +206,17 @@ class connection {
   void append_control(opcode op, std::span<const std::byte> payload);
   void append_close(close_code code, std::string_view reason);
   std::size_t encode_header(frame_header h, std::span<std::byte, max_frame_header_size> out);
+  void append_message(frame_header h, const message_view& m);
   void append_frame_of_copy(const frame_header& h, std::span<const std::byte> payload);
   bool is_lent(std::span<const std::byte> bytes) const noexcept;
 
   const connection_options* options_;
   mask_key_source* mask_keys_;
   output_queue out_;
-  growing_bytes assembly_;     // the payload of an unfinished message
-  growing_bytes control_;      // the payload of an unfinished control frame
-  growing_bytes newest_ping_;  // answered when the pongs before it are written
+  std::unique_ptr<detail::message_compression> compression_;  // null when the handshake did not agree to it
+  growing_bytes assembly_;                                    // the payload of an unfinished message
+  growing_bytes control_;                                     // the payload of an unfinished control frame
+  growing_bytes newest_ping_;                                 // answered when the pongs before it are written
   std::size_t pongs_end_ = 0;  // bytes of output up to the end of the last pong that waits
   std::span<const std::byte> lent_;
   time_point deadline_ = time_point::max();
@@ -212,6 +234,7 @@ class connection {
 
   // The message being received.
   bool in_message_ = false;
+  bool message_compressed_ = false;
   message_kind message_kind_ = message_kind::text;
   utf8_validator utf8_;
   std::size_t message_size_ = 0;  // announced by its frames so far

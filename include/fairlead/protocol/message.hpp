@@ -22,10 +22,16 @@ constexpr opcode opcode_of(message_kind kind) noexcept {
   return kind == message_kind::text ? opcode::text : opcode::binary;
 }
 
+/// Whether a message may be compressed where the peer has agreed to it. Keep what an attacker may mix with a
+/// secret in one message, or in one session with takeover, from being compressed: the size tells the secret.
+enum class compression : unsigned char { allowed, never };
+
 /// One whole message that owns its bytes: cheap to copy, since the bytes are shared and immutable.
 class message {
  public:
-  message(message_kind kind, shared_bytes payload) noexcept : payload_(std::move(payload)), kind_(kind) {}
+  message(message_kind kind, shared_bytes payload,
+          fairlead::compression compress = fairlead::compression::allowed) noexcept
+      : payload_(std::move(payload)), kind_(kind), compression_(compress) {}
 
   message_kind kind() const noexcept { return kind_; }
   std::size_t size() const noexcept { return payload_.size(); }
@@ -34,10 +40,12 @@ class message {
     return {reinterpret_cast<const char*>(payload_.data()), payload_.size()};
   }
   const shared_bytes& payload() const noexcept { return payload_; }
+  fairlead::compression compression() const noexcept { return compression_; }
 
  private:
   shared_bytes payload_;
   message_kind kind_;
+  fairlead::compression compression_;
 };
 
 /// A message that lives elsewhere: received, valid for the length of the callback that is given it; to be
@@ -59,7 +67,16 @@ class message_view {
   /// Views bytes that are shared, so that who keeps them needs no copy. `owner` has to outlive the view.
   message_view(message_kind kind, const shared_bytes& owner) noexcept
       : bytes_(owner), owner_(&owner), kind_(kind) {}
-  message_view(const message& m) noexcept : message_view(m.kind(), m.payload()) {}
+  message_view(const message& m) noexcept : message_view(m.kind(), m.payload()) {
+    compression_ = m.compression();
+  }
+
+  /// The same message, not to be compressed.
+  message_view uncompressed() const noexcept {
+    message_view m = *this;
+    m.compression_ = fairlead::compression::never;
+    return m;
+  }
 
   message_kind kind() const noexcept { return kind_; }
   std::size_t size() const noexcept { return bytes_.size(); }
@@ -68,17 +85,22 @@ class message_view {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
   }
 
+  fairlead::compression compression() const noexcept { return compression_; }
+
   /// The owner of the bytes, or null when they are merely lent.
   const shared_bytes* owner() const noexcept { return owner_; }
 
   /// A message that outlives the view: shares the bytes when they are shared already, copies them otherwise.
   /// Throws std::bad_alloc.
-  message keep() const { return {kind_, owner_ != nullptr ? *owner_ : shared_bytes::copy_of(bytes_)}; }
+  message keep() const {
+    return {kind_, owner_ != nullptr ? *owner_ : shared_bytes::copy_of(bytes_), compression_};
+  }
 
  private:
   std::span<const std::byte> bytes_;
   const shared_bytes* owner_ = nullptr;
   message_kind kind_;
+  fairlead::compression compression_ = fairlead::compression::allowed;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

@@ -54,9 +54,13 @@ class session_core final : public endpoint, private event_sink, private message_
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
-  /// Begins the session: `response` is the head that accepts the upgrade, `behind` are the bytes that came
-  /// behind the request.
-  void open(std::string_view response, request head, std::span<std::byte> behind);
+  /// Begins the session.
+  ///
+  /// \param response  The head that accepts the upgrade.
+  /// \param deflate   What it agrees to; null for messages as they are.
+  /// \param behind    The bytes that came behind the request.
+  void open(std::string_view response, const deflate_params* deflate, request head,
+            std::span<std::byte> behind);
 
   // Any thread.
   send_result try_send(message_view m);

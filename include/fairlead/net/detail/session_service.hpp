@@ -7,6 +7,7 @@
 #include <fairlead/net/link.hpp>
 #include <fairlead/net/session.hpp>
 #include <fairlead/net/timer_wheel.hpp>
+#include <fairlead/protocol/compression_workspace.hpp>
 #include <fairlead/protocol/output_queue.hpp>
 
 #include <asio/execution_context.hpp>
@@ -62,6 +63,7 @@ class session_service final : public asio::execution_context::service {
 
   asio::io_context& context() noexcept { return context_; }
   output_workspace& workspace() noexcept { return workspace_; }
+  compression_workspace& compression() noexcept { return compression_; }
   const std::shared_ptr<mailbox>& letters() noexcept { return mailbox_; }
 
   /// The sessions and exchanges that own a link; may be read from any thread.
@@ -112,6 +114,7 @@ class session_service final : public asio::execution_context::service {
 
   asio::io_context& context_;
   output_workspace workspace_;
+  compression_workspace compression_;
   std::shared_ptr<mailbox> mailbox_;
   timer_wheel wheel_;
   asio::steady_timer timer_;

@@ -1,6 +1,7 @@
 #ifndef FAIRLEAD_NET_IMPL_HTTP_EXCHANGE_IPP
 #define FAIRLEAD_NET_IMPL_HTTP_EXCHANGE_IPP
 
+#include <fairlead/handshake/permessage_deflate.hpp>
 #include <fairlead/handshake/subprotocol.hpp>
 #include <fairlead/handshake/upgrade.hpp>
 #include <fairlead/net/detail/http_exchange.hpp>
@@ -69,11 +70,14 @@ FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> r
                                           std::span<std::byte> behind) {
   const std::string_view subprotocol =
       choose_subprotocol(wanted.subprotocols, route->options.subprotocols).value_or(std::string_view());
-  const std::string answer = encode(upgrade_response(wanted.key, subprotocol)).bytes;
+  response accepted = upgrade_response(wanted.key, subprotocol);
+  const auto deflate = accept_deflate(wanted.extensions, route->options.deflate);
+  if (deflate) accepted.add("Sec-WebSocket-Extensions", deflate->response);
+  const std::string answer = encode(accepted).bytes;
   session_service& service = service_;
   auto* const core = new session_core(service, std::move(link_), std::move(route), subprotocol);
   end();  // the link has another sink from here on
-  core->open(answer, std::move(head), behind);
+  core->open(answer, deflate ? &deflate->params : nullptr, std::move(head), behind);
 }
 
 FAIRLEAD_DECL void http_exchange::respond(const response& answer, bool head_only) {

@@ -52,6 +52,10 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   }
 
   void add_session(std::string pattern, detail::session_route route) {
+    if (!is_valid(route.options.deflate)) {
+      throw std::invalid_argument("the route '" + pattern +
+                                  "' has a number in its deflate_options that is out of range");
+    }
     auto shared = std::make_shared<detail::session_route>(std::move(route));
     routes().sessions.push_back({detail::path_pattern(std::move(pattern)), std::move(shared)});
   }

@@ -28,10 +28,14 @@ FAIRLEAD_DECL session_core::session_core(session_service& service, link_ptr l,
 
 FAIRLEAD_DECL session_core::~session_core() = default;
 
-FAIRLEAD_DECL void session_core::open(std::string_view response, request head, std::span<std::byte> behind) {
+FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
+                                      std::span<std::byte> behind) {
   add_reference();
   service_.add(*this);
   const session_service::turn turn(service_, *this);
+  if (deflate != nullptr) {
+    connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
+  }
   connection_.send_handshake(response);
   link_->start(*this);
   opened_ = true;
@@ -455,6 +459,7 @@ FAIRLEAD_DECL void session_core::end() {
   service_.cancel(*this);
   link_.reset();
   connection_.settle();
+  connection_.release();
   service_.remove(*this);
   ended_ = true;
 }
@@ -469,6 +474,7 @@ FAIRLEAD_DECL void session_core::drop() noexcept {
   accepting_ = false;
   service_.cancel(*this);
   link_.reset();
+  connection_.release();
   if (inbox_ != nullptr) inbox_->drop();
   extras_.reset();
   drop_reference();

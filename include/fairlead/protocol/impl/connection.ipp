@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -22,7 +23,8 @@ inline constexpr std::size_t min_direct_read_size = 16 * 1024;
 /// The close code that answers a peer's fault (RFC 6455 section 7.4.1).
 constexpr close_code close_code_of(errc e) noexcept {
   switch (e) {
-    case errc::bad_utf8: return close_code::invalid_payload;
+    case errc::bad_utf8:
+    case errc::bad_compression: return close_code::invalid_payload;
     case errc::message_too_big: return close_code::message_too_big;
     case errc::too_many_fragments:
     case errc::too_many_control_frames: return close_code::policy_violation;
@@ -39,6 +41,15 @@ FAIRLEAD_DECL connection::connection(role r, const connection_options& options, 
     : options_(&options), mask_keys_(mask_keys), out_(workspace), role_(r) {
   assert((r == role::client) == (mask_keys != nullptr));
 }
+
+FAIRLEAD_DECL connection::~connection() = default;
+
+FAIRLEAD_DECL void connection::enable_deflate(const deflate_params& agreed, const deflate_options& options,
+                                              compression_workspace& workspace) {
+  compression_ = std::make_unique<detail::message_compression>(role_, agreed, options, workspace);
+}
+
+FAIRLEAD_DECL void connection::release() noexcept { compression_.reset(); }
 
 FAIRLEAD_DECL std::size_t connection::receive(std::span<std::byte> in, time_point now, event_sink& sink) {
   lent_ = in;
@@ -94,7 +105,10 @@ FAIRLEAD_DECL std::size_t connection::decode_header(std::span<const std::byte> i
 
 FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point now) noexcept {
   // "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values." (section 5.2)
-  if (h.rsv1 || h.rsv2 || h.rsv3) return errc::reserved_bits;
+  // RSV1 says that the message is compressed, and stands in its first frame (RFC 7692 section 6).
+  const bool begins_message = h.op == opcode::text || h.op == opcode::binary;
+  const bool may_be_compressed = compression_ != nullptr && begins_message;
+  if (h.rsv2 || h.rsv3 || (h.rsv1 && !may_be_compressed)) return errc::reserved_bits;
   // "a client MUST mask all frames that it sends", "A server MUST NOT mask any frames" (section 5.1)
   if (role_ == role::server && !h.mask) return errc::mask_missing;
   if (role_ == role::client && h.mask) return errc::mask_unexpected;
@@ -111,15 +125,25 @@ FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point no
     if (in_message_) return errc::message_interleaved;
     in_message_ = true;
     message_kind_ = h.op == opcode::text ? message_kind::text : message_kind::binary;
+    message_compressed_ = h.rsv1;
     message_size_ = 0;
     frames_ = 0;
     utf8_.reset();
   }
   // Not `message_size_ + payload_size`: the sum of two sizes that the peer chose may wrap.
-  if (h.payload_size > options_->max_message_size - message_size_) return errc::message_too_big;
+  if (h.payload_size > max_announced_size() - message_size_) return errc::message_too_big;
   message_size_ += static_cast<std::size_t>(h.payload_size);
   if (++frames_ > options_->max_fragments) return errc::too_many_fragments;
   return errc::ok;
+}
+
+// The limit holds for what a message inflates to. Compressed data of useless blocks may still be larger than
+// that, and is bounded too.
+FAIRLEAD_DECL std::size_t connection::max_announced_size() const noexcept {
+  const std::size_t limit = options_->max_message_size;
+  if (!message_compressed_) return limit;
+  constexpr std::size_t highest = std::numeric_limits<std::size_t>::max();
+  return limit < highest / 2 - 1024 ? 2 * limit + 1024 : highest;
 }
 
 FAIRLEAD_DECL errc connection::count_control_frame(time_point now) noexcept {
@@ -149,6 +173,7 @@ FAIRLEAD_DECL flow connection::receive_payload(std::span<std::byte> piece, event
 
 FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool last_piece, event_sink& sink) {
   const bool last_of_message = last_piece && frame_fin_;
+  if (message_compressed_) return receive_compressed(piece, last_of_message, sink);
   const bool is_text = message_kind_ == message_kind::text;
 
   const std::span<std::byte> room = assembly_.room();
@@ -186,8 +211,44 @@ FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool las
   return sink.on_message({message_kind_, whole});
 }
 
+FAIRLEAD_DECL flow connection::receive_compressed(std::span<const std::byte> piece, bool last_of_message,
+                                                  event_sink& sink) {
+  const bool is_text = message_kind_ == message_kind::text;
+  for (;;) {
+    const std::size_t left = options_->max_message_size - assembly_.size();
+    const auto [result, bytes] =
+        compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
+    errc error = errc::ok;
+    const bool is_end = result == detail::inflate_result::done && last_of_message;
+    const bool is_whole = is_end && assembly_.empty();
+    if (result == detail::inflate_result::corrupt) {
+      error = errc::bad_compression;
+    } else if (bytes.size() > left) {
+      error = errc::message_too_big;
+    } else if (is_text) {
+      const bool valid = is_whole ? is_valid_utf8(bytes) : utf8_.feed(bytes) && (!is_end || utf8_.complete());
+      if (!valid) error = errc::bad_utf8;
+    }
+    if (error != errc::ok) {
+      fail(error, sink);
+      return flow::proceed;
+    }
+    if (is_whole) {
+      in_message_ = false;
+      return sink.on_message({message_kind_, bytes});
+    }
+    assembly_.append(bytes);
+    if (is_end) {
+      in_message_ = false;
+      const shared_bytes whole = assembly_.freeze();
+      return sink.on_message({message_kind_, whole});
+    }
+    if (result == detail::inflate_result::done) return flow::proceed;
+  }
+}
+
 FAIRLEAD_DECL std::span<std::byte> connection::payload_room() {
-  if (!in_payload_ || is_control(frame_op_) || state_ != state::open) return {};
+  if (!in_payload_ || is_control(frame_op_) || state_ != state::open || message_compressed_) return {};
   if (payload_left_ < detail::min_direct_read_size) return {};
   const std::size_t left = static_cast<std::size_t>(payload_left_);
   if (assembly_.room().empty()) {
@@ -236,6 +297,7 @@ FAIRLEAD_DECL void connection::on_close_frame(std::span<const std::byte> payload
   // a Close frame in response." (section 5.5.1)
   if (state_ == state::open) append_close(code, {});
   state_ = state::finished;
+  release();
   sink.on_close(code, reason);
 }
 
@@ -246,6 +308,7 @@ FAIRLEAD_DECL void connection::fail(errc why, event_sink& sink) {
   state_ = state::finished;
   assembly_.clear();
   control_.clear();
+  release();
   sink.on_failure(why, code);
 }
 
@@ -307,6 +370,16 @@ FAIRLEAD_DECL void connection::send(message_view m) {
   assert(writable());
   frame_header h;
   h.op = opcode_of(m.kind());
+  if (compression_ != nullptr) {
+    if (const auto compressed = compression_->compress(m)) {
+      h.rsv1 = true;
+      return append_message(h, {m.kind(), *compressed});
+    }
+  }
+  append_message(h, m);
+}
+
+FAIRLEAD_DECL void connection::append_message(frame_header h, const message_view& m) {
   h.payload_size = m.size();
   if (m.size() <= output_workspace::copy_limit) return append_frame_of_copy(h, m.bytes());
 

@@ -1,0 +1,61 @@
+#ifndef FAIRLEAD_PROTOCOL_DETAIL_MESSAGE_COMPRESSION_HPP
+#define FAIRLEAD_PROTOCOL_DETAIL_MESSAGE_COMPRESSION_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/handshake/permessage_deflate.hpp>
+#include <fairlead/protocol/compression_workspace.hpp>
+#include <fairlead/protocol/message.hpp>
+#include <fairlead/protocol/role.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+/// permessage-deflate on one connection (RFC 7692 section 7): which messages are compressed, by whose
+/// compressor, and what the peer's are inflated with.
+class message_compression {
+ public:
+  FAIRLEAD_DECL message_compression(role r, const deflate_params& agreed, const deflate_options& options,
+                                    compression_workspace& workspace) noexcept;
+  FAIRLEAD_DECL ~message_compression();
+
+  /// The compressed payload of a message, valid until the next call; nothing when the message is sent as it
+  /// is: it is too small, or asked not to be compressed, or did not become smaller. May throw std::bad_alloc.
+  FAIRLEAD_DECL std::optional<std::span<const std::byte>> compress(const message_view& m);
+
+  /// What one step of inflate() came to. `bytes` are valid until the next call, on any connection of the
+  /// workspace.
+  struct inflated {
+    inflate_result result;
+    std::span<std::byte> bytes;
+  };
+
+  /// Inflates from the front of `in`, which loses what was taken. Call it again after `full`, with what is
+  /// left. After `done` with `last`, the next call begins the next message. May throw std::bad_alloc.
+  ///
+  /// \param last      `in` ends the message.
+  /// \param max_size  Most bytes that this step shall give, at least one.
+  FAIRLEAD_DECL inflated inflate(std::span<const std::byte>& in, bool last, std::size_t max_size);
+
+ private:
+  compression_workspace& workspace_;
+  const deflate_options& options_;
+  std::unique_ptr<deflater> deflater_;  // while send_takeover_, from the first message on
+  std::unique_ptr<inflater> inflater_;  // while receive_takeover_, from the first message on; or within one
+  std::uint8_t send_window_bits_;
+  std::uint8_t receive_window_bits_;
+  bool send_takeover_;
+  bool receive_takeover_;
+};
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/protocol/impl/message_compression.ipp>
+#endif
+
+#endif

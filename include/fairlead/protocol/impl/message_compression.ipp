@@ -1,0 +1,67 @@
+#ifndef FAIRLEAD_PROTOCOL_IMPL_MESSAGE_COMPRESSION_IPP
+#define FAIRLEAD_PROTOCOL_IMPL_MESSAGE_COMPRESSION_IPP
+
+#include <fairlead/protocol/detail/message_compression.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+FAIRLEAD_DECL message_compression::message_compression(role r, const deflate_params& agreed,
+                                                       const deflate_options& options,
+                                                       compression_workspace& workspace) noexcept
+    : workspace_(workspace), options_(options) {
+  const bool is_server = r == role::server;
+  const std::uint8_t ours = is_server ? agreed.server_max_window_bits : agreed.client_max_window_bits;
+  receive_window_bits_ = is_server ? agreed.client_max_window_bits : agreed.server_max_window_bits;
+  send_window_bits_ = std::min(ours, options.send_window_bits);
+  // We may do without what the peer allows; what the peer does, only the agreement says.
+  send_takeover_ = options.send_takeover &&
+                   !(is_server ? agreed.server_no_context_takeover : agreed.client_no_context_takeover);
+  receive_takeover_ = !(is_server ? agreed.client_no_context_takeover : agreed.server_no_context_takeover);
+}
+
+FAIRLEAD_DECL message_compression::~message_compression() {
+  if (inflater_ != nullptr && !receive_takeover_) workspace_.give_back(std::move(inflater_));
+}
+
+FAIRLEAD_DECL std::optional<std::span<const std::byte>> message_compression::compress(const message_view& m) {
+  if (m.compression() == compression::never || m.size() < std::max<std::size_t>(options_.min_size, 1))
+    return std::nullopt;
+  std::vector<std::byte>& out = workspace_.deflated_;
+  if (send_takeover_) {
+    if (deflater_ == nullptr) {
+      deflater_ = std::make_unique<deflater>(send_window_bits_, options_.level, options_.memory_level,
+                                             workspace_.memory_size_);
+    }
+    deflater_->deflate(m.bytes(), true, out);
+    return out;  // smaller or not: the compressor will refer to it
+  }
+  workspace_.deflater_for(send_window_bits_, options_.level, options_.memory_level)
+      .deflate(m.bytes(), false, out);
+  if (out.size() >= m.size()) return std::nullopt;
+  return out;
+}
+
+FAIRLEAD_DECL message_compression::inflated message_compression::inflate(std::span<const std::byte>& in,
+                                                                         bool last, std::size_t max_size) {
+  if (workspace_.inflated_ == nullptr) {
+    workspace_.inflated_.reset(new std::byte[compression_workspace::inflate_room_size]);
+  }
+  if (inflater_ == nullptr) {
+    inflater_ = receive_takeover_ ? std::make_unique<inflater>(receive_window_bits_, workspace_.memory_size_)
+                                  : workspace_.take_inflater();
+  }
+  std::span<std::byte> room(workspace_.inflated_.get(),
+                            std::min(max_size, compression_workspace::inflate_room_size));
+  const inflate_result result = inflater_->inflate(in, last, room);
+  if (result == inflate_result::done && last && !receive_takeover_) {
+    workspace_.give_back(std::exchange(inflater_, nullptr));
+  }
+  return {result, room};
+}
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif

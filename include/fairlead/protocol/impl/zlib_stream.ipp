@@ -1,0 +1,154 @@
+#ifndef FAIRLEAD_PROTOCOL_IMPL_ZLIB_STREAM_IPP
+#define FAIRLEAD_PROTOCOL_IMPL_ZLIB_STREAM_IPP
+
+#include <fairlead/protocol/detail/zlib_stream.hpp>
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstdlib>
+#include <limits>
+#include <new>
+
+// CVE-2018-25032 and CVE-2022-37434 are mended in it.
+static_assert(ZLIB_VERNUM >= 0x12d0, "fairlead needs zlib 1.2.13 or newer");
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+// "If the resulting data does not end with an empty DEFLATE block with no compression, append one. Remove 4
+// octets (that are 0x00 0x00 0xff 0xff) from the tail end." (RFC 7692 section 7.2.1) The receiver appends them
+// again (section 7.2.2).
+inline constexpr std::array deflate_tail{std::byte{0x00}, std::byte{0x00}, std::byte{0xff}, std::byte{0xff}};
+
+// Each allocation begins with its size, so that it can be taken off again.
+inline constexpr std::size_t zlib_block_head = alignof(std::max_align_t);
+
+inline voidpf zlib_allocate(voidpf opaque, uInt items, uInt size) noexcept {
+  const std::size_t total = zlib_block_head + std::size_t{items} * size;
+  void* const block = std::malloc(total);
+  if (block == nullptr) return nullptr;
+  *static_cast<std::size_t*>(block) = total;
+  *static_cast<std::size_t*>(opaque) += total;
+  return static_cast<std::byte*>(block) + zlib_block_head;
+}
+
+inline void zlib_free(voidpf opaque, voidpf memory) noexcept {
+  void* const block = static_cast<std::byte*>(memory) - zlib_block_head;
+  *static_cast<std::size_t*>(opaque) -= *static_cast<std::size_t*>(block);
+  std::free(block);
+}
+
+inline std::unique_ptr<z_stream_s> make_zlib_stream(std::size_t& memory_size) {
+  auto stream = std::make_unique<z_stream_s>();
+  stream->zalloc = zlib_allocate;
+  stream->zfree = zlib_free;
+  stream->opaque = &memory_size;
+  return stream;
+}
+
+inline Bytef* zlib_bytes(std::span<const std::byte> bytes) noexcept {
+  // zlib reads them only, whatever its declarations say without ZLIB_CONST.
+  return reinterpret_cast<Bytef*>(const_cast<std::byte*>(bytes.data()));
+}
+
+inline uInt zlib_size(std::size_t n) noexcept {
+  return static_cast<uInt>(std::min<std::size_t>(n, std::numeric_limits<uInt>::max()));
+}
+
+FAIRLEAD_DECL deflater::deflater(int window_bits, int level, int memory_level, std::size_t& memory_size)
+    : stream_(make_zlib_stream(memory_size)) {
+  // A negative window stands for raw deflate data, without zlib's header and checksum.
+  const int result =
+      deflateInit2(stream_.get(), level, Z_DEFLATED, -window_bits, memory_level, Z_DEFAULT_STRATEGY);
+  if (result != Z_OK) throw std::bad_alloc();
+}
+
+FAIRLEAD_DECL deflater::~deflater() { deflateEnd(stream_.get()); }
+
+FAIRLEAD_DECL void deflater::deflate(std::span<const std::byte> whole, bool takeover,
+                                     std::vector<std::byte>& out) {
+  assert(!whole.empty());
+  out.resize(deflateBound(stream_.get(), static_cast<uLong>(whole.size())) + deflate_tail.size() + 1);
+  std::size_t size = 0;
+  std::span<const std::byte> rest = whole;
+  do {
+    const uInt taken = zlib_size(rest.size());
+    stream_->next_in = zlib_bytes(rest);
+    stream_->avail_in = taken;
+    rest = rest.subspan(taken);
+    do {  // until zlib leaves room: then everything is out
+      if (size == out.size()) out.resize(2 * size);
+      const std::span<std::byte> room = std::span(out).subspan(size);
+      const uInt room_size = zlib_size(room.size());
+      stream_->next_out = zlib_bytes(room);
+      stream_->avail_out = room_size;
+      ::deflate(stream_.get(), rest.empty() ? Z_SYNC_FLUSH : Z_NO_FLUSH);
+      size += room_size - stream_->avail_out;
+    } while (stream_->avail_out == 0);
+  } while (!rest.empty());
+  assert(size > deflate_tail.size());
+  out.resize(size - deflate_tail.size());
+  if (!takeover) deflateReset(stream_.get());
+}
+
+FAIRLEAD_DECL inflater::inflater(int window_bits, std::size_t& memory_size)
+    : stream_(make_zlib_stream(memory_size)), tail_left_(deflate_tail.size()) {
+  if (inflateInit2(stream_.get(), -window_bits) != Z_OK) throw std::bad_alloc();
+}
+
+FAIRLEAD_DECL inflater::~inflater() { inflateEnd(stream_.get()); }
+
+FAIRLEAD_DECL void inflater::reset() noexcept { inflateReset(stream_.get()); }
+
+FAIRLEAD_DECL inflate_result inflater::inflate(std::span<const std::byte>& in, bool last,
+                                               std::span<std::byte>& room) {
+  const std::span<std::byte> all = room;
+  room = all.first(0);
+  for (;;) {
+    const std::span<std::byte> to = all.subspan(room.size());
+    if (to.empty()) return inflate_result::full;
+    const bool in_tail = in.empty() && last;
+    const std::span<const std::byte> from =
+        in_tail ? std::span<const std::byte>(deflate_tail).last(tail_left_) : in;
+    const uInt from_size = zlib_size(from.size());
+    const uInt to_size = zlib_size(to.size());
+    stream_->next_in = zlib_bytes(from);  // even with no input: output may still be inside
+    stream_->avail_in = from_size;
+    stream_->next_out = zlib_bytes(to);
+    stream_->avail_out = to_size;
+    const int result = ::inflate(stream_.get(), Z_SYNC_FLUSH);
+    const std::size_t taken = from_size - stream_->avail_in;
+    room = all.first(room.size() + (to_size - stream_->avail_out));
+    if (in_tail) {
+      tail_left_ = static_cast<std::uint8_t>(tail_left_ - taken);
+    } else {
+      in = in.subspan(taken);
+    }
+    if (result == Z_STREAM_END) {
+      // A block that says it is the last one of its stream; others may follow (RFC 7692 section 7.2.3.4).
+      inflateResetKeep(stream_.get());
+      behind_last_block_ = true;
+    } else if (result == Z_OK) {
+      if (taken != 0) behind_last_block_ = false;
+    } else if (result != Z_BUF_ERROR) {  // which says that there was nothing to be done
+      return inflate_result::corrupt;
+    }
+    if (stream_->avail_out == 0 || !in.empty()) continue;
+    if (!last) return inflate_result::done;
+    // A message that ends right behind a last block lacks the empty block that should follow, but nothing of
+    // its content.
+    const bool complete = behind_last_block_ && (tail_left_ == deflate_tail.size() || tail_left_ == 0);
+    if (!complete && tail_left_ != 0) continue;
+    const bool between_blocks = (stream_->data_type & 128) != 0;
+    if (!complete && !between_blocks) return inflate_result::corrupt;
+    tail_left_ = deflate_tail.size();
+    behind_last_block_ = false;
+    return inflate_result::done;
+  }
+}
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif
