@@ -1,0 +1,4 @@
+#include "report.hpp"
+namespace conformance {
+std::string html_of(const std::vector<pass>&) { return {}; }
+}
