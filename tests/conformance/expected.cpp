@@ -58,8 +58,7 @@ expectations expectations::load(const std::string& path) {
 
 verdict expectations::of(std::string_view id, side role) const {
   for (auto r = rules_.rbegin(); r != rules_.rend(); ++r) {
-    if (matches(r->pattern, id) && std::ranges::find(r->roles, role) != r->roles.end())
-      return r->v;
+    if (matches(r->pattern, id) && std::ranges::find(r->roles, role) != r->roles.end()) return r->v;
   }
   throw std::runtime_error("nothing is expected of case " + std::string(id));
 }
