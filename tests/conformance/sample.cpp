@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <sstream>
 #include <utility>
 
 namespace conformance {
@@ -54,32 +55,11 @@ std::string make_bitmap() {
 }
 
 std::string make_prose() {
-  static constexpr std::array words{"der",
-                                    "und",
-                                    "die",
-                                    "ein",
-                                    "zu",
-                                    "nicht",
-                                    "mit",
-                                    "Hafen",
-                                    "Schiff",
-                                    "Leine",
-                                    "Wind",
-                                    "n\xf6tig",
-                                    "\xfc"
-                                    "ber",
-                                    "sch\xf6n",
-                                    "Welle",
-                                    "Nacht",
-                                    "ziehen",
-                                    "fahren",
-                                    "ruhig",
-                                    "Stra\xdf"
-                                    "e",
-                                    "Segel",
-                                    "Anker",
-                                    "weit",
-                                    "wo"};
+  std::vector<std::string> words;
+  std::istringstream list(
+      "der und die ein zu nicht mit Hafen Schiff Leine Wind n\xf6tig sch\xf6n gr\xfcn k\xfchl Welle Nacht "
+      "ziehen fahren ruhig Segel Anker weit wo");
+  for (std::string word; list >> word;) words.push_back(word);
   dice d(3);
   std::string out;
   for (std::size_t i = 1; out.size() < 222'218; ++i) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace conformance {
@@ -25,9 +26,9 @@ class wire_log {
     std::string bytes{};  ///< The front of what stood on the wire, in hexadecimal.
   };
 
-  /// False when there is no place for it: then it only counts.
   bool has_room() const { return lines_.size() < max_lines; }
-  void add(line l);
+  void add(line l) { lines_.push_back(std::move(l)); }
+  void skip() { ++skipped_; }
   const std::vector<line>& lines() const { return lines_; }
   std::size_t skipped() const { return skipped_; }
 
@@ -38,7 +39,7 @@ class wire_log {
 
 struct result {
   verdict v = verdict::failed;
-  std::string reason;    ///< Why it is not OK; for an informational case, what was seen.
+  std::string reason;    ///< Why it is not OK.
   std::string received;  ///< Events in words.
   std::optional<unsigned>
       close_code;  ///< In the peer's close frame; 1005 for an empty one, nothing without one.

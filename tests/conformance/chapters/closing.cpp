@@ -1,6 +1,6 @@
 #include "chapters.hpp"
 
-#include <array>
+#include <initializer_list>
 
 namespace conformance {
 
@@ -59,14 +59,16 @@ void add_closing(suite& s) {
       .refuses_close_with({1002, 1007});
 
   int number = 0;
-  for (const unsigned code : {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999}) {
+  for (const unsigned code : std::initializer_list<unsigned>{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010,
+                                                             1011, 3000, 3999, 4000, 4999}) {
     s.add("7.7." + std::to_string(++number), "The close code " + std::to_string(code) + ", which is valid.")
         .send(close_with(code))
         .expect({})
         .answers_close_with({1000, code});
   }
   number = 0;
-  for (const unsigned code : {0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999}) {
+  for (const unsigned code :
+       std::initializer_list<unsigned>{0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999}) {
     s.add("7.9." + std::to_string(++number),
           "The close code " + std::to_string(code) + ", which is not valid.")
         .send(close_with(code))
@@ -74,7 +76,7 @@ void add_closing(suite& s) {
         .refuses_close_with({1002});
   }
   number = 0;
-  for (const unsigned code : {5000, 65'535}) {
+  for (const unsigned code : std::initializer_list<unsigned>{5000, 65'535}) {
     s.add("7.13." + std::to_string(++number),
           "The close code " + std::to_string(code) + ", of which RFC 6455 says nothing.")
         .send(close_with(code))
