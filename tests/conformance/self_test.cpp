@@ -102,6 +102,7 @@ TEST_CASE("each flaw is caught") {
       {flaw::wrong_close_code, "7.9.1", "the close code is 1011"},
       {flaw::accepts_any_text, "6.3.1", "its text is not UTF-8"},
       {flaw::accepts_any_text, "6.4.1", "its text is not UTF-8"},
+      {flaw::accepts_any_close_code, "7.9.3", "its close code may not be sent"},
       {flaw::no_pong, "2.1", "what arrived is not what was expected"},
       {flaw::late_pong, "5.6", "what arrived is not what was expected"},
       {flaw::accepts_reserved_bits, "3.1", "the peer did not fail the connection"},
@@ -121,6 +122,13 @@ TEST_CASE("each flaw is caught") {
     CHECK(r.v == verdict::failed);
     CHECK(r.reason == e.reason);
   }
+}
+
+TEST_CASE("an informational case is one whatever the peer does") {
+  const side role = GENERATE(side::server, side::client);
+  CHECK(run("7.13.1", role, flaw::accepts_any_close_code).v == verdict::informational);
+  CHECK(run("7.13.1", role, flaw::no_close_frame).v == verdict::informational);
+  CHECK(run("7.1.6", role, flaw::echoes_as_binary).v == verdict::informational);
 }
 
 TEST_CASE("a client that does not mask is caught, and a server that does") {

@@ -129,7 +129,7 @@ class simple_peer_impl final : public peer {
           static_cast<unsigned char>(payload[0]) * 256u + static_cast<unsigned char>(payload[1]);
       const bool is_good =
           (code >= 1000 && code <= 1011 && (code < 1004 || code > 1006)) || (code >= 3000 && code < 5000);
-      if (!is_good) return fail(1002);
+      if (!is_good && flaw_ != flaw::accepts_any_close_code) return fail(1002);
     }
     if (flaw_ != flaw::no_close_frame) send(opcodes::close, payload.substr(0, 2));
     if (flaw_ == flaw::talks_after_close) send(opcodes::ping, {});

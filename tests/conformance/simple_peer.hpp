@@ -8,9 +8,10 @@ namespace conformance {
 /// What a peer does wrong. Each has to be caught.
 enum class flaw {
   none,
-  masks_wrongly,     ///< A client that does not mask, a server that does.
-  wrong_close_code,  ///< Fails every connection with 1011.
-  accepts_any_text,  ///< Does not look at UTF-8.
+  masks_wrongly,           ///< A client that does not mask, a server that does.
+  wrong_close_code,        ///< Fails every connection with 1011.
+  accepts_any_text,        ///< Does not look at UTF-8.
+  accepts_any_close_code,  ///< And sends it back.
   no_pong,
   late_pong,  ///< Answers pings behind the message that they came in.
   accepts_reserved_bits,
