@@ -1,0 +1,126 @@
+// Runs the cases against fairlead and compares the verdicts with those that are expected.
+
+#include "chapters/chapters.hpp"
+#include "expected.hpp"
+#include "report.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace conformance;
+
+constexpr std::string_view usage = R"(fairlead_conformance [options]
+  --role server|client|both   which role of fairlead is tested (both)
+  --bytewise                  deliver everything byte by byte, instead of as it was sent
+  --all                       both deliveries
+  --case PATTERN              only these cases: 6.4.1, 6.4.* or 6.*; may be given more than once
+  --full                      all 1000 messages of each case of the chapters 12 and 13; takes long
+  --html FILE                 writes a page with every case
+  --expected FILE             what each case has to reach (the project's)
+The exit status is 1 when a case is not as expected.
+)";
+
+struct options {
+  std::vector<peer_kind> peers{fairlead_server(), fairlead_client()};
+  std::vector<delivery> deliveries{delivery::whole};
+  std::vector<std::string> patterns;
+  effort work;
+  std::string html;
+  std::string expected = FAIRLEAD_CONFORMANCE_EXPECTED;
+};
+
+std::vector<peer_kind> peers_of(const std::string& role) {
+  if (role == "server") return {fairlead_server()};
+  if (role == "client") return {fairlead_client()};
+  if (role == "both") return {fairlead_server(), fairlead_client()};
+  throw std::invalid_argument("--role is server, client or both");
+}
+
+options parse(const std::vector<std::string>& words) {
+  options o;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& name = words[i];
+    const auto value = [&]() -> const std::string& {
+      if (++i == words.size()) throw std::invalid_argument(name + " needs a value");
+      return words[i];
+    };
+    if (name == "--role") {
+      o.peers = peers_of(value());
+    } else if (name == "--bytewise") {
+      o.deliveries = {delivery::bytewise};
+    } else if (name == "--all") {
+      o.deliveries = {delivery::whole, delivery::bytewise};
+    } else if (name == "--case") {
+      o.patterns.push_back(value());
+    } else if (name == "--full") {
+      o.work.compression_volume = 0;
+    } else if (name == "--html") {
+      o.html = value();
+    } else if (name == "--expected") {
+      o.expected = value();
+    } else {
+      throw std::invalid_argument("there is no option " + name);
+    }
+  }
+  return o;
+}
+
+bool is_wanted(const std::vector<std::string>& patterns, const test_case& c) {
+  if (patterns.empty()) return true;
+  for (const std::string& pattern : patterns) {
+    if (matches(pattern, c.id)) return true;
+  }
+  return false;
+}
+
+// True when every case is as expected.
+bool run(const options& o) {
+  const suite cases = whole_suite();
+  const expectations expected = expectations::load(o.expected);
+  std::vector<pass> passes;
+  bool is_as_expected = true;
+  for (const peer_kind& kind : o.peers) {
+    for (const delivery d : o.deliveries) {
+      pass& p = passes.emplace_back(pass{kind.role, d, {}});
+      for (const test_case& c : cases.cases()) {
+        if (!is_wanted(o.patterns, c)) continue;
+        p.cases.push_back({&c, run_case(c, kind, d, o.work), expected.of(c.id, kind.role)});
+        is_as_expected = is_as_expected && p.cases.back().is_as_expected();
+      }
+      if (p.cases.empty()) throw std::invalid_argument("there is no such case");
+      print(std::cout, p);
+    }
+  }
+  if (!o.html.empty()) {
+    std::ofstream file(o.html);
+    if (!(file << html_of(passes) << std::flush)) throw std::runtime_error(o.html + " cannot be written");
+  }
+  std::cout << (is_as_expected ? "Every case is as expected." : "Not every case is as expected.")
+            << std::endl;
+  return is_as_expected;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words == std::vector<std::string>{"--help"}) {
+    std::cout << usage;
+    return EXIT_SUCCESS;
+  }
+  try {
+    return run(parse(words)) ? EXIT_SUCCESS : EXIT_FAILURE;
+  } catch (const std::invalid_argument& e) {
+    std::cerr << e.what() << '\n' << usage;
+  } catch (const std::exception& e) {
+    std::cerr << e.what() << '\n';
+  }
+  return 2;
+}
