@@ -12,9 +12,12 @@
 namespace fairlead::inline FAIRLEAD_ABI {
 namespace detail {
 
+struct byte_form;
+
 /// The allocation behind shared_bytes and growing_bytes: this header, then `capacity` bytes.
 struct alignas(16) byte_block {
   std::atomic<std::uint32_t> references;
+  std::atomic<const byte_form*> forms = nullptr;  // newest first; only ever added to
 
   std::byte* bytes() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 
@@ -58,6 +61,20 @@ class shared_bytes {
   bool empty() const noexcept { return size_ == 0; }
   operator std::span<const std::byte>() const noexcept { return {data_, size_}; }
 
+  /// Whether another reference exists now, so that work done once for these bytes may serve more than one.
+  bool is_shared() const noexcept {
+    return block_ != nullptr && block_->references.load(std::memory_order_relaxed) > 1;
+  }
+
+  /// Another form of these bytes, such as a compressed one, that keep_form() put beside them under that key;
+  /// null when there is none. Lives as long as the bytes. Any thread.
+  FAIRLEAD_DECL const shared_bytes* form(std::uint32_t key) const noexcept;
+
+  /// Keeps another form of these bytes for all who share them, and returns the one that is kept: the first
+  /// under each key stays. Nothing is kept, and null returned, for empty bytes or where a prefix was removed.
+  /// Any thread. Throws std::bad_alloc.
+  FAIRLEAD_DECL const shared_bytes* keep_form(std::uint32_t key, shared_bytes made) const;
+
   /// Drops the first `n` bytes (at most size()) from this reference; other references keep them.
   void remove_prefix(std::size_t n) noexcept {
     data_ += n;
@@ -66,6 +83,8 @@ class shared_bytes {
 
  private:
   friend class growing_bytes;
+
+  bool is_whole() const noexcept { return block_ != nullptr && data_ == block_->bytes(); }
 
   detail::byte_block* block_ = nullptr;
   const std::byte* data_ = nullptr;

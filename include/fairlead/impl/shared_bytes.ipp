@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
+#include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI {
 namespace detail {
@@ -24,8 +26,18 @@ FAIRLEAD_DECL byte_block* byte_block::reallocate(byte_block* unshared, std::size
   return ::new (memory) byte_block{{1}};
 }
 
+struct byte_form {
+  std::uint32_t key;
+  shared_bytes bytes;
+  const byte_form* next;
+};
+
 FAIRLEAD_DECL void byte_block::release(byte_block* block) noexcept {
-  if (block->references.fetch_sub(1, std::memory_order_acq_rel) == 1) std::free(block);
+  if (block->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  for (const byte_form* form = block->forms.load(std::memory_order_acquire); form != nullptr;) {
+    delete std::exchange(form, form->next);
+  }
+  std::free(block);
 }
 
 }  // namespace detail
@@ -37,6 +49,28 @@ FAIRLEAD_DECL shared_bytes shared_bytes::copy_of(std::span<const std::byte> byte
     copy.append(bytes);
   }
   return copy.freeze();
+}
+
+FAIRLEAD_DECL const shared_bytes* shared_bytes::form(std::uint32_t key) const noexcept {
+  if (!is_whole()) return nullptr;
+  for (auto form = block_->forms.load(std::memory_order_acquire); form != nullptr; form = form->next) {
+    if (form->key == key) return &form->bytes;
+  }
+  return nullptr;
+}
+
+FAIRLEAD_DECL const shared_bytes* shared_bytes::keep_form(std::uint32_t key, shared_bytes made) const {
+  if (!is_whole()) return nullptr;
+  std::unique_ptr<detail::byte_form> added(new detail::byte_form{key, std::move(made), nullptr});
+  const detail::byte_form* newest = block_->forms.load(std::memory_order_acquire);
+  do {  // again when another thread added one meanwhile
+    for (auto form = newest; form != nullptr; form = form->next) {
+      if (form->key == key) return &form->bytes;
+    }
+    added->next = newest;
+  } while (!block_->forms.compare_exchange_weak(newest, added.get(), std::memory_order_acq_rel,
+                                                std::memory_order_acquire));
+  return &added.release()->bytes;
 }
 
 FAIRLEAD_DECL void growing_bytes::reserve(std::size_t capacity) {

@@ -23,9 +23,11 @@ class message_compression {
                                     compression_workspace& workspace) noexcept;
   FAIRLEAD_DECL ~message_compression();
 
-  /// The compressed payload of a message, valid until the next call; nothing when the message is sent as it
-  /// is: it is too small, or asked not to be compressed, or did not become smaller. May throw std::bad_alloc.
-  FAIRLEAD_DECL std::optional<std::span<const std::byte>> compress(const message_view& m);
+  /// A message with the compressed payload of `m`, valid until the next call, on any connection of the
+  /// workspace, and while `m` is; nothing when `m` is to be sent as it is: it is too small, or asked not to be
+  /// compressed, or did not become smaller. What several sessions share is compressed once for all that have
+  /// equal parameters and no takeover. May throw std::bad_alloc.
+  FAIRLEAD_DECL std::optional<message_view> compress(const message_view& m);
 
   /// What one step of inflate() came to. `bytes` are valid until the next call, on any connection of the
   /// workspace.
@@ -42,6 +44,9 @@ class message_compression {
   FAIRLEAD_DECL inflated inflate(std::span<const std::byte>& in, bool last, std::size_t max_size);
 
  private:
+  std::span<const std::byte> compress_alone(std::span<const std::byte> bytes);
+  std::uint32_t form_key() const noexcept;
+
   compression_workspace& workspace_;
   const deflate_options& options_;
   std::unique_ptr<deflater> deflater_;  // while send_takeover_, from the first message on

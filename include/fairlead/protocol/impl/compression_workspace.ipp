@@ -16,7 +16,8 @@ FAIRLEAD_DECL detail::deflater& compression_workspace::deflater_for(std::uint8_t
     }
   }
   auto made = std::make_unique<detail::deflater>(window_bits, level, memory_level, memory_size_);
-  return *deflaters_.emplace_back(window_bits, level, memory_level, std::move(made)).deflater;
+  deflaters_.push_back({window_bits, level, memory_level, std::move(made)});
+  return *deflaters_.back().deflater;
 }
 
 FAIRLEAD_DECL std::unique_ptr<detail::inflater> compression_workspace::take_inflater() {

@@ -373,7 +373,7 @@ FAIRLEAD_DECL void connection::send(message_view m) {
   if (compression_ != nullptr) {
     if (const auto compressed = compression_->compress(m)) {
       h.rsv1 = true;
-      return append_message(h, {m.kind(), *compressed});
+      return append_message(h, *compressed);
     }
   }
   append_message(h, m);

@@ -26,22 +26,43 @@ FAIRLEAD_DECL message_compression::~message_compression() {
   if (inflater_ != nullptr && !receive_takeover_) workspace_.give_back(std::move(inflater_));
 }
 
-FAIRLEAD_DECL std::optional<std::span<const std::byte>> message_compression::compress(const message_view& m) {
-  if (m.compression() == compression::never || m.size() < std::max<std::size_t>(options_.min_size, 1))
-    return std::nullopt;
-  std::vector<std::byte>& out = workspace_.deflated_;
+FAIRLEAD_DECL std::optional<message_view> message_compression::compress(const message_view& m) {
+  if (m.compression() == compression::never) return std::nullopt;
+  if (m.size() < std::max<std::size_t>(options_.min_size, 1)) return std::nullopt;
   if (send_takeover_) {
     if (deflater_ == nullptr) {
       deflater_ = std::make_unique<deflater>(send_window_bits_, options_.level, options_.memory_level,
                                              workspace_.memory_size_);
     }
-    deflater_->deflate(m.bytes(), true, out);
-    return out;  // smaller or not: the compressor will refer to it
+    deflater_->deflate(m.bytes(), true, workspace_.deflated_);
+    return message_view(m.kind(), workspace_.deflated_);  // smaller or not: the compressor will refer to it
   }
+  const shared_bytes* form = m.owner() != nullptr ? m.owner()->form(form_key()) : nullptr;
+  if (form == nullptr) {
+    const std::span<const std::byte> alone = compress_alone(m.bytes());
+    if (m.owner() != nullptr && m.owner()->is_shared()) {
+      form = m.owner()->keep_form(form_key(), shared_bytes::copy_of(alone));
+    }
+    if (form == nullptr) {
+      return alone.empty() ? std::nullopt : std::optional(message_view(m.kind(), alone));
+    }
+  }
+  return form->empty() ? std::nullopt : std::optional(message_view(m.kind(), *form));
+}
+
+// Empty when the bytes do not become fewer.
+FAIRLEAD_DECL std::span<const std::byte> message_compression::compress_alone(
+    std::span<const std::byte> bytes) {
+  std::vector<std::byte>& out = workspace_.deflated_;
   workspace_.deflater_for(send_window_bits_, options_.level, options_.memory_level)
-      .deflate(m.bytes(), false, out);
-  if (out.size() >= m.size()) return std::nullopt;
+      .deflate(bytes, false, out);
+  if (out.size() >= bytes.size()) return {};
   return out;
+}
+
+// All that decides what a message compressed by itself looks like.
+FAIRLEAD_DECL std::uint32_t message_compression::form_key() const noexcept {
+  return static_cast<std::uint32_t>(send_window_bits_ << 16 | options_.level << 8 | options_.memory_level);
 }
 
 FAIRLEAD_DECL message_compression::inflated message_compression::inflate(std::span<const std::byte>& in,
