@@ -194,6 +194,22 @@ class deflate_endpoint : public endpoint {
   const deflate_options deflate;
 };
 
+inline role any_role() { return GENERATE(role::server, role::client); }
+
+inline connection_options with_message_size(std::size_t size) {
+  connection_options options;
+  options.max_message_size = size;
+  return options;
+}
+
+// What a sink is told when the connection fails for this reason.
+inline const std::vector<event> reserved_bits{
+    event::failure(errc::reserved_bits, close_code::protocol_error)};
+inline const std::vector<event> bad_utf8{event::failure(errc::bad_utf8, close_code::invalid_payload)};
+inline const std::vector<event> bad_compression{
+    event::failure(errc::bad_compression, close_code::invalid_payload)};
+inline const std::vector<event> too_big{event::failure(errc::message_too_big, close_code::message_too_big)};
+
 /// A frame that was sent, and whether it begins a compressed message.
 struct sent_frame {
   frame f;

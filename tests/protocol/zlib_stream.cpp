@@ -160,6 +160,7 @@ TEST_CASE("a_last_block_amid_a_conversation_keeps_the_window") {  // section 7.2
   CHECK(inflated(z, ends_early) == "Hello");
   CHECK(inflated(z, text_of({0x00})) == "");
   CHECK(inflated(z, hello_again) == "Hello");
+  CHECK(inflated(z, ends_early) == "Hello");
   CHECK(inflated(z, "") == std::nullopt);  // the last block of another message is no excuse
 }
 
