@@ -20,13 +20,7 @@ struct answer {
   std::string head;
   std::string body;
 
-  std::string field(std::string_view name) const {
-    const std::string start = "\r\n" + std::string(name) + ": ";
-    const auto at = head.find(start);
-    if (at == std::string::npos) return {};
-    const auto begin = at + start.size();
-    return head.substr(begin, head.find("\r\n", begin) - begin);
-  }
+  std::string field(std::string_view name) const { return field_in(head, name); }
 };
 
 /// Sends `bytes` in one piece and reads until the server closes.
@@ -144,6 +138,8 @@ TEST_CASE("what_stands_behind_a_refused_request_is_never_looked_at") {
       {"two keys", upgrade_request_for("/ws", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), 400},
       {"a bad key", replaced(upgrade, "dGhl", "dGh"), 400},
       {"a bad sub-protocol", upgrade_request_for("/ws", "Sec-WebSocket-Protocol: a,,b\r\n"), 400},
+      {"a malformed extension",
+       upgrade_request_for("/ws", "Sec-WebSocket-Extensions: permessage-deflate;\r\n"), 400},
       {"no Connection: Upgrade", replaced(upgrade, "Connection: Upgrade", "Connection: close"), 426},
       {"another version", replaced(upgrade, "Version: 13", "Version: 777"), 426},
       {"no upgrade at all", get_request("/ws"), 426},

@@ -1,6 +1,7 @@
 #ifndef FAIRLEAD_TESTS_NET_SESSION_SUPPORT_HPP
 #define FAIRLEAD_TESTS_NET_SESSION_SUPPORT_HPP
 
+#include <fairlead/handshake/permessage_deflate.hpp>
 #include <fairlead/net/asio_link.hpp>
 #include <fairlead/net/memory_link.hpp>
 #include <fairlead/net/server.hpp>
@@ -95,6 +96,15 @@ inline std::string upgrade_request_for(std::string_view target, std::string_view
          std::string(fields) + "\r\n";
 }
 
+/// The value of a field in the head of an answer; empty when it is not there.
+inline std::string field_in(std::string_view head, std::string_view name) {
+  const std::string start = "\r\n" + std::string(name) + ": ";
+  const auto at = head.find(start);
+  if (at == std::string_view::npos) return {};
+  const auto begin = at + start.size();
+  return std::string(head.substr(begin, head.find("\r\n", begin) - begin));
+}
+
 /// The other end of a connection: the protocol in the client's role over a link, and what became of it.
 class client final : private link_sink, private event_sink, private mask_key_source {
  public:
@@ -121,8 +131,14 @@ class client final : private link_sink, private event_sink, private mask_key_sou
   bool broken = false;
   bool upgraded = false;
 
+  /// Bytes of frames that were sent.
+  std::size_t framed_size = 0;
+
   /// Never answers a close frame and keeps the link open.
   bool is_stubborn = false;
+
+  /// To be set before upgrade().
+  deflate_options deflate;
 
   int status() const { return head.size() < 12 ? 0 : std::stoi(head.substr(9, 3)); }
   bool is_over() const { return eof || broken; }
@@ -140,7 +156,9 @@ class client final : private link_sink, private event_sink, private mask_key_sou
   }
 
   void upgrade(std::string_view target = "/", std::string_view fields = {}) {
-    write(upgrade_request_for(target, fields));
+    std::string offer =
+        deflate.enabled ? "Sec-WebSocket-Extensions: " + offer_deflate(deflate) + "\r\n" : "";
+    write(upgrade_request_for(target, offer.append(fields)));
   }
 
   /// Nothing once the connection is closed.
@@ -191,7 +209,16 @@ class client final : private link_sink, private event_sink, private mask_key_sou
       bytes = bytes.subspan(1);
     }
     upgraded = head.ends_with("\r\n\r\n") && status() == 101;
+    if (upgraded) agree();
     return bytes;
+  }
+
+  void agree() {
+    const std::string answered = field_in(head, "Sec-WebSocket-Extensions");
+    if (answered.empty()) return;
+    const http_field named{"Sec-WebSocket-Extensions", answered};
+    const auto agreement = check_deflate_response(parse_extensions({&named, 1}).extensions, deflate);
+    if (agreement.params) connection_.enable_deflate(*agreement.params, deflate, compression_);
   }
 
   void on_writable() override { flush(); }
@@ -222,6 +249,7 @@ class client final : private link_sink, private event_sink, private mask_key_sou
     if (!(is_stubborn && closed)) {
       for (const auto piece : connection_.output()) unsent_ += text_of(piece);
     }
+    framed_size += connection_.output_size();
     connection_.consume(connection_.output_size());
     connection_.settle();
     flush();
@@ -240,6 +268,7 @@ class client final : private link_sink, private event_sink, private mask_key_sou
 
   connection_options options_;
   output_workspace workspace_;
+  compression_workspace compression_;
   connection connection_;
   int descriptor_;
   std::string unsent_;

@@ -58,8 +58,9 @@ class inflater {
   FAIRLEAD_DECL void reset() noexcept;
 
  private:
+  FAIRLEAD_DECL bool ends_in_empty_block(std::span<std::byte> room) noexcept;
+
   std::unique_ptr<z_stream_s> stream_;
-  std::uint8_t tail_left_;  // bytes of the tail that `last` adds
   bool behind_last_block_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <limits>
 #include <new>
+#include <utility>
 
 // CVE-2018-25032 and CVE-2022-37434 are mended in it.
 static_assert(ZLIB_VERNUM >= 0x12d0, "fairlead needs zlib 1.2.13 or newer");
@@ -94,13 +95,16 @@ FAIRLEAD_DECL void deflater::deflate(std::span<const std::byte> whole, bool take
 }
 
 FAIRLEAD_DECL inflater::inflater(int window_bits, std::size_t& memory_size)
-    : stream_(make_zlib_stream(memory_size)), tail_left_(deflate_tail.size()) {
+    : stream_(make_zlib_stream(memory_size)) {
   if (inflateInit2(stream_.get(), -window_bits) != Z_OK) throw std::bad_alloc();
 }
 
 FAIRLEAD_DECL inflater::~inflater() { inflateEnd(stream_.get()); }
 
-FAIRLEAD_DECL void inflater::reset() noexcept { inflateReset(stream_.get()); }
+FAIRLEAD_DECL void inflater::reset() noexcept {
+  inflateReset(stream_.get());
+  behind_last_block_ = false;
+}
 
 FAIRLEAD_DECL inflate_result inflater::inflate(std::span<const std::byte>& in, bool last,
                                                std::span<std::byte>& room) {
@@ -109,23 +113,17 @@ FAIRLEAD_DECL inflate_result inflater::inflate(std::span<const std::byte>& in, b
   for (;;) {
     const std::span<std::byte> to = all.subspan(room.size());
     if (to.empty()) return inflate_result::full;
-    const bool in_tail = in.empty() && last;
-    const std::span<const std::byte> from =
-        in_tail ? std::span<const std::byte>(deflate_tail).last(tail_left_) : in;
-    const uInt from_size = zlib_size(from.size());
+    const uInt from_size = zlib_size(in.size());
     const uInt to_size = zlib_size(to.size());
-    stream_->next_in = zlib_bytes(from);  // even with no input: output may still be inside
+    stream_->next_in = zlib_bytes(in);  // even with no input: output may still be inside
     stream_->avail_in = from_size;
     stream_->next_out = zlib_bytes(to);
     stream_->avail_out = to_size;
     const int result = ::inflate(stream_.get(), Z_SYNC_FLUSH);
     const std::size_t taken = from_size - stream_->avail_in;
-    room = all.first(room.size() + (to_size - stream_->avail_out));
-    if (in_tail) {
-      tail_left_ = static_cast<std::uint8_t>(tail_left_ - taken);
-    } else {
-      in = in.subspan(taken);
-    }
+    const std::size_t written = to_size - stream_->avail_out;
+    in = in.subspan(taken);
+    room = all.first(room.size() + written);
     if (result == Z_STREAM_END) {
       // A block that says it is the last one of its stream; others may follow (RFC 7692 section 7.2.3.4).
       inflateResetKeep(stream_.get());
@@ -139,14 +137,24 @@ FAIRLEAD_DECL inflate_result inflater::inflate(std::span<const std::byte>& in, b
     if (!last) return inflate_result::done;
     // A message that ends right behind a last block lacks the empty block that should follow, but nothing of
     // its content.
-    const bool complete = behind_last_block_ && (tail_left_ == deflate_tail.size() || tail_left_ == 0);
-    if (!complete && tail_left_ != 0) continue;
-    const bool between_blocks = (stream_->data_type & 128) != 0;
-    if (!complete && !between_blocks) return inflate_result::corrupt;
-    tail_left_ = deflate_tail.size();
-    behind_last_block_ = false;
-    return inflate_result::done;
+    if (std::exchange(behind_last_block_, false)) return inflate_result::done;
+    return ends_in_empty_block(to.subspan(written)) ? inflate_result::done : inflate_result::corrupt;
   }
+}
+
+// Gives zlib the tail. A message that was cut short may take its bytes for content, or for the end of a block:
+// then there is output, or a block that goes on.
+FAIRLEAD_DECL bool inflater::ends_in_empty_block(std::span<std::byte> room) noexcept {
+  const uInt room_size = zlib_size(room.size());
+  stream_->next_in = zlib_bytes(deflate_tail);
+  stream_->avail_in = deflate_tail.size();
+  stream_->next_out = zlib_bytes(room);
+  stream_->avail_out = room_size;
+  const int result = ::inflate(stream_.get(), Z_SYNC_FLUSH);
+  const bool is_last_block = result == Z_STREAM_END;
+  const bool between_blocks = result == Z_OK && (stream_->data_type & 128) != 0;
+  if (is_last_block) inflateResetKeep(stream_.get());
+  return (is_last_block || between_blocks) && stream_->avail_in == 0 && stream_->avail_out == room_size;
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
