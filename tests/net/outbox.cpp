@@ -9,28 +9,30 @@ using detail::outbox;
 
 namespace {
 
-message text(std::string_view words) {
-  return {message_kind::text, shared_bytes::copy_of(std::as_bytes(std::span(words)))};
+outgoing text(std::string_view words, piece p = piece::whole) {
+  return {{message_kind::text, shared_bytes::copy_of(std::as_bytes(std::span(words)))}, p};
 }
 
 // A message of so many bytes in all.
 constexpr std::size_t costing(std::size_t n) { return n - outbox::message_cost; }
 
-void put(outbox& box, std::string_view words) {
+void put(outbox& box, std::string_view words, piece p = piece::whole) {
   REQUIRE(box.reserve(words.size(), 1'000));
-  box.push(text(words));
+  box.push(text(words, p));
 }
+
+std::string_view pop(outbox& box) { return box.empty() ? "" : box.pop()->content.text(); }
 
 }  // namespace
 
 TEST_CASE("an_outbox_gives_messages_back_in_order") {
   outbox box;
   for (const char* words : {"a", "bb", "ccc", "dddd"}) put(box, words);
-  CHECK(box.pop()->text() == "a");
+  CHECK(pop(box) == "a");
   put(box, "eeeee");
   for (const char* words : {"bb", "ccc", "dddd", "eeeee"}) {
     CHECK_FALSE(box.empty());
-    CHECK(box.pop()->text() == words);
+    CHECK(pop(box) == words);
   }
   CHECK(box.empty());
   CHECK_FALSE(box.pop());
@@ -70,4 +72,35 @@ TEST_CASE("clear_drops_messages_but_not_what_is_still_on_its_way") {
   box.clear();
   CHECK(box.empty());
   CHECK(box.size() == 4 + outbox::message_cost);
+}
+
+TEST_CASE("between_the_pieces_of_a_message_everything_else_waits") {
+  outbox box;
+  put(box, "before");
+  put(box, "1", piece::first);
+  put(box, "behind");
+  put(box, "2", piece::middle);
+  CHECK(pop(box) == "before");
+  CHECK_FALSE(box.between_pieces());
+  CHECK(pop(box) == "1");
+  CHECK(box.between_pieces());
+  CHECK(pop(box) == "2");
+  CHECK(box.empty());
+  CHECK_FALSE(box.pop());
+  put(box, "3", piece::last);
+  CHECK(pop(box) == "3");
+  CHECK_FALSE(box.between_pieces());
+  CHECK(pop(box) == "behind");
+  CHECK(box.size() == 0);
+}
+
+TEST_CASE("clear_drops_pieces_and_what_waits_for_them") {
+  outbox box;
+  put(box, "1", piece::first);
+  put(box, "behind");
+  CHECK(pop(box) == "1");
+  put(box, "2", piece::middle);
+  box.clear();
+  CHECK(box.empty());
+  CHECK(box.size() == 0);
 }

@@ -562,3 +562,59 @@ TEST_CASE("operations_post_with_the_handlers_allocator") {
   CHECK(counts[1] > 0);
   CHECK(counts[0] == 0);
 }
+
+// --- on_part.
+
+TEST_CASE("on_part_is_given_messages_as_they_arrive") {
+  stage s(any_form());
+  session_options options;
+  options.connection.max_message_size = 8 * 1024 * 1024;
+  std::string joined;
+  std::size_t parts = 0;
+  std::size_t largest = 0;
+  std::vector<std::string> messages;
+  std::error_code receive_error;
+  handlers h;
+  h.on_open = [&](session& ws, const request&) {
+    ws.receive([&](std::error_code ec, std::optional<message>) { receive_error = ec; });
+  };
+  h.on_part = [&](session&, message_part part) {
+    joined += text_of(part.bytes);
+    largest = std::max(largest, part.bytes.size());
+    ++parts;
+    if (part.last) messages.push_back(std::exchange(joined, {}));
+  };
+  s.server().route("/", h, options);
+  const auto peer = s.connect();
+  peer->upgrade();
+  const std::string large(options.connection.max_message_size, 'x');
+  peer->send(large);
+  peer->send("small");
+  REQUIRE(s.run_until([&] { return messages.size() == 2; }));
+  CHECK(messages[0] == large);
+  CHECK(messages[1] == "small");
+  CHECK(parts > 8);
+  CHECK(largest <= 256 * 1024);
+  CHECK(receive_error == errc::busy);
+}
+
+TEST_CASE("what_on_part_throws_closes_with_1011_and_no_further_part_comes") {
+  stage s(any_form());
+  int parts = 0;
+  int errors = 0;
+  s.server().on_error([&](const session&, std::exception_ptr) { ++errors; });
+  handlers h;
+  h.on_part = [&](session&, message_part) {
+    ++parts;
+    throw std::runtime_error("a disk that is full");
+  };
+  s.server().route("/", h);
+  const auto peer = s.connect();
+  peer->upgrade();
+  peer->send("a");
+  peer->send("b");
+  REQUIRE(s.run_until([&] { return peer->closed.has_value(); }));
+  CHECK(peer->closed->code == close_code::internal_error);
+  CHECK(parts == 1);
+  CHECK(errors == 1);
+}

@@ -550,3 +550,87 @@ TEST_CASE("a_reply_that_views_the_received_bytes_is_whole_even_when_the_peer_rea
   REQUIRE(s.run_until([&] { return peer->messages.size() == sent.size(); }));
   CHECK((peer->texts() == sent));
 }
+
+// --- send_part().
+
+namespace {
+
+/// A message with that many bytes, part by part.
+asio::awaitable<void> send_in_parts(session ws, std::size_t part_size, std::size_t parts) {
+  const std::string part(part_size, 'x');
+  for (std::size_t i = 1; i <= parts; ++i) co_await ws.send_part(part, i == parts);
+}
+
+}  // namespace
+
+TEST_CASE("parts_are_one_message_and_others_leave_before_it_or_behind_it") {
+  sending_stage s(any_form());
+  const bool from_own_thread = GENERATE(true, false);
+  outcome o;
+  const auto send = [&] {
+    s.ws().try_send("before");
+    s.ws().send_part("one ", false, o.handler());
+    s.ws().try_send("behind");
+    s.ws().send_part("two ", false, o.handler());
+  };
+  if (from_own_thread) {
+    s.on_own_thread(send);
+  } else {
+    send();
+  }
+  REQUIRE(s.run_until([&] { return o.done && s.peer->messages.size() == 1; }));
+  s.run_ready();
+  CHECK(s.peer->messages.size() == 1);  // the message is not whole yet, and nothing passes it
+  s.ws().send_part("three", true, o.handler());
+  REQUIRE(s.run_until([&] { return s.peer->messages.size() == 3; }));
+  CHECK(s.peer->texts() == std::vector<std::string>{"before", "one two three", "behind"});
+  s.ws().send_part("a message of one part", true, o.handler());
+  REQUIRE(s.run_until([&] { return s.peer->messages.size() == 4; }));
+  CHECK(s.peer->texts().back() == "a message of one part");
+}
+
+TEST_CASE("a_reply_in_a_turn_does_not_pass_a_message_in_parts") {
+  stage s(any_form());
+  handlers h;
+  h.on_message = [](session& ws, message_view m) {
+    if (m.text() == "begin") ws.send_part("a", false, [](std::error_code) {});
+    if (m.text() == "reply") CHECK(ws.try_send("reply") == send_result::queued);
+    if (m.text() == "end") ws.send_part("b", true, [](std::error_code) {});
+  };
+  s.server().route("/", h);
+  const auto peer = s.connect();
+  peer->upgrade();
+  for (const char* text : {"begin", "reply", "end"}) {
+    s.run_ready();
+    peer->send(text);
+  }
+  REQUIRE(s.run_until([&] { return peer->messages.size() == 2; }));
+  CHECK(peer->texts() == std::vector<std::string>{"ab", "reply"});
+}
+
+TEST_CASE("who_awaits_each_part_holds_no_more_than_the_queue") {
+  sending_stage s(any_form(), queue_limits(10'000, 200'000));
+  bool ended = false;
+  constexpr std::size_t part_size = 1000;
+  constexpr std::size_t parts = 1000;
+  asio::co_spawn(s.context, send_in_parts(s.ws(), part_size, parts), [&](std::exception_ptr error) {
+    CHECK_FALSE(error);
+    ended = true;
+  });
+  REQUIRE(s.run_until([&] { return ended && s.peer->messages.size() == 1; }));
+  CHECK(s.peer->messages.front().size() == part_size * parts);
+}
+
+TEST_CASE("close_cuts_a_message_in_parts_off") {
+  sending_stage s(any_form());
+  outcome o;
+  s.ws().send_part("one ", false, o.handler());
+  s.ws().try_send("behind");
+  REQUIRE(s.run_until([&] { return o.done; }));
+  CHECK_FALSE(s.ws().try_close());
+  s.ws().send_part("two", true, o.handler());
+  REQUIRE(s.run_until([&] { return s.seen.closes == 1; }));
+  CHECK(o.error == errc::closed);
+  CHECK(s.peer->messages.empty());
+  CHECK_FALSE(s.seen.error);
+}

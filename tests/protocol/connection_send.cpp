@@ -26,15 +26,17 @@ std::size_t frame_size(role from, std::size_t payload_size) {
 
 class queued_messages final : public message_source {
  public:
-  std::deque<message> waiting;
+  std::deque<outgoing> waiting;
   std::size_t asked = 0;
 
-  void add(const std::string& text) { waiting.emplace_back(message_kind::text, shared(text)); }
+  void add(const std::string& text, piece p = piece::whole) {
+    waiting.push_back({{message_kind::text, shared(text)}, p});
+  }
 
-  std::optional<message> next() override {
+  std::optional<outgoing> next() override {
     ++asked;
     if (waiting.empty()) return std::nullopt;
-    message first = std::move(waiting.front());
+    outgoing first = std::move(waiting.front());
     waiting.pop_front();
     return first;
   }
@@ -617,4 +619,35 @@ TEST_CASE("a_connection_that_has_written_all_keeps_nothing") {
   e.ws.consume(e.ws.output_size());
   e.ws.settle();
   CHECK(heap.growth() == 0);
+}
+
+// RFC 6455 section 5.4.
+TEST_CASE("pieces_of_a_message_leave_as_its_frames_with_control_frames_between_them") {
+  const role own = GENERATE(role::server, role::client);
+  endpoint e(own);
+  queued_messages source;
+  source.add("before");
+  source.add("one ", piece::first);
+  source.add("", piece::middle);
+  source.add("two ", piece::middle);
+  e.ws.pull(source);
+  CHECK_FALSE(e.ws.ping(bytes_of("p")));
+  source.add("three", piece::last);
+  source.add("after");
+  e.ws.pull(source);
+  CHECK(e.sent() == std::vector{frame::text("before"), frame::text("one ", unfinished),
+                                frame::continuation("", unfinished), frame::continuation("two ", unfinished),
+                                frame::ping("p"), frame::continuation("three"), frame::text("after")});
+}
+
+TEST_CASE("a_piece_above_the_copy_limit_is_sent_by_reference") {
+  endpoint e(role::server);
+  const shared_bytes large = shared(std::string(copy_limit + 1, 'x'));
+  e.ws.send({message_kind::binary, large}, piece::first);
+  e.ws.send({message_kind::binary, large}, piece::last);
+  std::size_t by_reference = 0;
+  for (const auto& part : e.ws.output()) by_reference += part.data() == large.data() ? 1U : 0U;
+  CHECK(by_reference == 2);
+  CHECK(e.sent() == std::vector{frame::binary(std::string(copy_limit + 1, 'x'), unfinished),
+                                frame::continuation(std::string(copy_limit + 1, 'x'))});
 }

@@ -63,6 +63,10 @@ struct handlers {
   /// callback messages wait for session::receive().
   std::function<void(session& ws, message_view m)> on_message = nullptr;
 
+  /// A part of a message, as it arrives, instead of on_message: for messages of any size. Set
+  /// `max_message_size` to the largest that is welcome; none of it is held in memory.
+  std::function<void(session& ws, message_part part)> on_part = nullptr;
+
   /// The session is over: nothing can be sent or received any more.
   std::function<void(session& ws, const close_info& info)> on_close = nullptr;
 };
@@ -70,6 +74,9 @@ struct handlers {
 namespace detail {
 
 class session_core;
+
+/// What a session makes of the content of a send.
+enum class sent_as : unsigned char { whole, part, last_part };
 
 /// Counts a reference to a session_core.
 class core_ptr {
@@ -151,9 +158,26 @@ class session {
   auto send(message_view m, Token&& token = {}) const {
     return asio::async_initiate<Token, void(std::error_code)>(
         [core = core_](auto handler, message whole) {
-          start_send(core, std::move(whole), std::move(handler));
+          start_send(core, std::move(whole), detail::sent_as::whole, std::move(handler));
         },
         token, m.keep());
+  }
+
+  /// Sends a message in parts, of which this is the next one, or the first: for messages that are too large to
+  /// be held, or not whole yet. Otherwise as send(). One message in parts at a time; what is sent by send()
+  /// and try_send() meanwhile leaves behind it. Parts are not compressed. A message that try_close() cuts off
+  /// stays unfinished, and the peer discards it.
+  ///
+  /// \param part  Of the same kind as the first. Text may be cut within a character, and is UTF-8 in all.
+  /// \param last  Ends the message.
+  template <class Token = asio::use_awaitable_t<>>
+  auto send_part(message_view part, bool last, Token&& token = {}) const {
+    return asio::async_initiate<Token, void(std::error_code)>(
+        [core = core_, last](auto handler, message whole) {
+          start_send(core, std::move(whole), last ? detail::sent_as::last_part : detail::sent_as::part,
+                     std::move(handler));
+        },
+        token, part.keep());
   }
 
   /// try_close(), and waits until the session is over, which takes `close_timeout` at most. Any number may be
@@ -189,7 +213,7 @@ class session {
   template <class Handler>
   static void start_receive(const detail::core_ptr& core, Handler handler);
   template <class Handler>
-  static void start_send(const detail::core_ptr& core, message whole, Handler handler);
+  static void start_send(const detail::core_ptr& core, message content, detail::sent_as as, Handler handler);
   template <class Handler>
   static void start_close(const detail::core_ptr& core, close_code code, std::string reason, Handler handler);
 

@@ -39,6 +39,9 @@ class event_sink {
   /// A whole message. Its bytes live until the call returns.
   virtual flow on_message(message_view m) = 0;
 
+  /// A part of a message, once receive_in_parts() was called: instead of on_message().
+  virtual flow on_message_part(message_part) { return flow::proceed; }
+
   /// A ping, already answered, or a pong (RFC 6455 sections 5.5.2 and 5.5.3). The bytes live until the call
   /// returns.
   virtual void on_ping(std::span<const std::byte> payload) = 0;
@@ -56,11 +59,18 @@ class event_sink {
   ~event_sink() = default;
 };
 
+/// What a message_source gives: a message, or a piece of one.
+struct outgoing {
+  message content;
+  fairlead::piece piece = fairlead::piece::whole;
+};
+
 /// Gives the messages to send, one whenever the connection has room for one.
 class message_source {
  public:
-  /// The next message to send; nothing when none waits.
-  virtual std::optional<message> next() = 0;
+  /// The next message to send, or the next piece of one, with no other message between its pieces; nothing
+  /// when none waits.
+  virtual std::optional<outgoing> next() = 0;
 
  protected:
   ~message_source() = default;
@@ -108,6 +118,10 @@ class connection {
   /// workspace. Nothing may be sent or received any more.
   FAIRLEAD_DECL void release() noexcept;
 
+  /// Reports messages in parts, as they arrive, and holds none of them: whatever their size, they need no
+  /// memory. The limits hold as before. Before anything is received.
+  void receive_in_parts() noexcept { in_parts_ = true; }
+
   /// Takes bytes from the peer and reports what they mean to `sink`, in order, during the call. Throws only
   /// std::bad_alloc and what `sink` throws.
   ///
@@ -133,9 +147,11 @@ class connection {
   /// Appends the head that ends the handshake; to be called before anything else is sent.
   FAIRLEAD_DECL void send_handshake(std::string_view head);
 
-  /// Frames one message, in one frame. Requires writable(). Its bytes are copied, shared, or, when they lie
-  /// in what receive() was given last, referred to until settle(). Text has to be UTF-8, and is not checked.
-  FAIRLEAD_DECL void send(message_view m);
+  /// Frames one message, in one frame, or the next piece of one. Requires writable(), and that the pieces of a
+  /// message come in order with no other between them. The bytes are copied, shared, or, when they lie in what
+  /// receive() was given last, referred to until settle(). Text has to be UTF-8, and is not checked. Pieces are
+  /// not compressed.
+  FAIRLEAD_DECL void send(message_view m, piece p = piece::whole);
 
   /// Frames messages from `source` while writable().
   FAIRLEAD_DECL void pull(message_source& source);
@@ -196,6 +212,8 @@ class connection {
   errc count_control_frame(time_point now) noexcept;
   flow receive_payload(std::span<std::byte> piece, event_sink& sink);
   flow receive_data(std::span<std::byte> piece, bool last_piece, event_sink& sink);
+  flow receive_part(std::span<const std::byte> bytes, bool last_of_message, event_sink& sink);
+  flow receive_compressed_parts(std::span<const std::byte> piece, bool last_of_message, event_sink& sink);
   flow receive_compressed(std::span<const std::byte> piece, bool last_of_message, event_sink& sink);
   void receive_control(std::span<std::byte> piece, bool last_piece, event_sink& sink);
   std::size_t max_announced_size() const noexcept;
@@ -235,11 +253,14 @@ class connection {
   // The message being received.
   bool in_message_ = false;
   bool message_compressed_ = false;
+  bool in_parts_ = false;
   message_kind message_kind_ = message_kind::text;
   utf8_validator utf8_;
-  std::size_t message_size_ = 0;  // announced by its frames so far
+  std::size_t message_size_ = 0;   // announced by its frames so far
+  std::size_t inflated_size_ = 0;  // of a compressed message that is handed out in parts
   std::uint32_t frames_ = 0;
 
+  bool sending_pieces_ = false;
   std::uint32_t control_frames_ = 0;  // in the current second
   std::uint32_t queued_pongs_ = 0;
   role role_;

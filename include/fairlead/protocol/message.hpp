@@ -26,6 +26,16 @@ constexpr opcode opcode_of(message_kind kind) noexcept {
 /// secret in one message, or in one session with takeover, from being compressed: the size tells the secret.
 enum class compression : unsigned char { allowed, never };
 
+/// Where a piece to send stands in its message: a frame of its own (RFC 6455 section 5.4).
+enum class piece : unsigned char { whole, first, middle, last };
+
+/// A part of a message that is received as it arrives.
+struct message_part {
+  message_kind kind;
+  std::span<const std::byte> bytes;  ///< Text may be cut within a character. End with the call.
+  bool last;                         ///< Ends its message; the next part begins another.
+};
+
 /// One whole message that owns its bytes: cheap to copy, since the bytes are shared and immutable.
 class message {
  public:

@@ -2,7 +2,7 @@
 #define FAIRLEAD_NET_DETAIL_OUTBOX_HPP
 
 #include <fairlead/config.hpp>
-#include <fairlead/protocol/message.hpp>
+#include <fairlead/protocol/connection.hpp>
 
 #include <atomic>
 #include <cstddef>
@@ -18,7 +18,7 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 class outbox {
  public:
   /// What each message counts beside its bytes, so that empty ones are bounded too.
-  static constexpr std::size_t message_cost = sizeof(message);
+  static constexpr std::size_t message_cost = sizeof(outgoing);
 
   /// Counts a message of `n` bytes that push() will bring. False, and counts nothing, when it would pass
   /// `limit`; a single message is let into an empty outbox whatever its size, since otherwise it could never be
@@ -31,15 +31,26 @@ class outbox {
   /// What is reserved and not yet popped, in bytes. Any thread.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
-  bool empty() const noexcept { return !first_; }
-  void push(message m);
-  std::optional<message> pop();
+  /// Nothing can be popped now.
+  bool empty() const noexcept { return between_pieces_ ? pieces_ == nullptr : !first_; }
+
+  /// The first piece of a message was popped, and its last not yet: all but further pieces waits.
+  bool between_pieces() const noexcept { return between_pieces_; }
+
+  void push(outgoing m);
+  std::optional<outgoing> pop();
   void clear();
 
  private:
-  std::optional<message> first_;  // so that one message a turn needs no allocation
-  std::unique_ptr<std::deque<message>> rest_;
+  using queue = std::deque<outgoing>;
+  static void put(std::unique_ptr<queue>& q, outgoing m);
+  static outgoing take(std::unique_ptr<queue>& q);
+
+  std::optional<outgoing> first_;  // so that one message a turn needs no allocation
+  std::unique_ptr<queue> rest_;    // null when empty, as is the next
+  std::unique_ptr<queue> pieces_;  // behind the first of their message, which waits among the others
   std::atomic<std::size_t> size_ = 0;
+  bool between_pieces_ = false;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

@@ -72,7 +72,7 @@ class session_core final : public endpoint, private event_sink, private message_
   void receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number);
   received take_received(bool cancelled);
   void cancel_receive(std::uint64_t wait_number);
-  void send(message whole, completion<std::error_code> done, std::uint64_t wait_number);
+  void send(message content, sent_as as, completion<std::error_code> done, std::uint64_t wait_number);
   void cancel_send(std::uint64_t wait_number);
   void close(close_code code, std::string reason, completion<std::error_code> done);
 
@@ -112,13 +112,14 @@ class session_core final : public endpoint, private event_sink, private message_
 
   // event_sink
   flow on_message(message_view m) override;
+  flow on_message_part(message_part part) override;
   void on_ping(std::span<const std::byte>) override {}
   void on_pong(std::span<const std::byte>) override {}
   void on_close(close_code code, std::string_view reason) override;
   void on_failure(errc why, close_code code) override;
 
   // message_source
-  std::optional<message> next() override { return outbox_.pop(); }
+  std::optional<outgoing> next() override { return outbox_.pop(); }
 
   void on_timer(time_point now) override;
   void drop() noexcept override;
@@ -138,7 +139,8 @@ class session_core final : public endpoint, private event_sink, private message_
   void end();
 
   bool reserve(std::size_t size);
-  send_result enqueue(message m);
+  send_result enqueue(message m, sent_as as = sent_as::whole);
+  piece piece_of(sent_as as) noexcept;
   void await_low(completion<std::error_code> done, std::uint64_t wait_number);
   void complete_senders(std::error_code ec);
   void overflow();
@@ -175,6 +177,7 @@ class session_core final : public endpoint, private event_sink, private message_
   bool resume_wanted_ = false;
   bool at_eof_ = false;
   bool lingering_ = false;
+  bool parts_open_ = false;  // the last of them is still to be given to send_part()
   bool dirty_ = false;
 };
 

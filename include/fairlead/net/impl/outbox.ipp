@@ -15,30 +15,47 @@ FAIRLEAD_DECL bool outbox::reserve(std::size_t n, std::size_t limit) noexcept {
   return false;
 }
 
-FAIRLEAD_DECL void outbox::push(message m) {
-  if (!first_) {
-    first_ = std::move(m);
-    return;
-  }
-  if (rest_ == nullptr) rest_ = std::make_unique<std::deque<message>>();
-  rest_->push_back(std::move(m));
+FAIRLEAD_DECL void outbox::push(outgoing m) {
+  if (m.piece == piece::middle || m.piece == piece::last) return put(pieces_, std::move(m));
+  if (first_) return put(rest_, std::move(m));
+  first_ = std::move(m);
 }
 
-FAIRLEAD_DECL std::optional<message> outbox::pop() {
-  std::optional<message> m = std::exchange(first_, std::nullopt);
-  if (!m) return m;
-  release(m->size());
-  if (rest_ != nullptr) {
-    first_ = std::move(rest_->front());
-    rest_->pop_front();
-    if (rest_->empty()) rest_.reset();
+FAIRLEAD_DECL std::optional<outgoing> outbox::pop() {
+  if (empty()) return std::nullopt;
+  std::optional<outgoing> m;
+  if (between_pieces_) {
+    m = take(pieces_);
+  } else {
+    m = std::exchange(first_, std::nullopt);
+    if (rest_ != nullptr) first_ = take(rest_);
   }
+  release(m->content.size());
+  between_pieces_ = m->piece == piece::first || m->piece == piece::middle;
   return m;
 }
 
 FAIRLEAD_DECL void outbox::clear() {
-  while (pop()) {
+  for (const std::unique_ptr<queue>* q : {&rest_, &pieces_}) {
+    if (*q == nullptr) continue;
+    for (const outgoing& m : **q) release(m.content.size());
   }
+  if (first_) release(first_->content.size());
+  first_.reset();
+  rest_.reset();
+  pieces_.reset();
+}
+
+FAIRLEAD_DECL void outbox::put(std::unique_ptr<queue>& q, outgoing m) {
+  if (q == nullptr) q = std::make_unique<queue>();
+  q->push_back(std::move(m));
+}
+
+FAIRLEAD_DECL outgoing outbox::take(std::unique_ptr<queue>& q) {
+  outgoing m = std::move(q->front());
+  q->pop_front();
+  if (q->empty()) q.reset();
+  return m;
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

@@ -43,9 +43,9 @@ FAIRLEAD_DECL void cancel_receive(const core_ptr& core, std::uint64_t wait_numbe
   if (core) core->cancel_receive(wait_number);
 }
 
-FAIRLEAD_DECL void begin_send(const core_ptr& core, message whole, completion<std::error_code> done,
-                              std::uint64_t wait_number) {
-  if (core) return core->send(std::move(whole), std::move(done), wait_number);
+FAIRLEAD_DECL void begin_send(const core_ptr& core, message content, sent_as as,
+                              completion<std::error_code> done, std::uint64_t wait_number) {
+  if (core) return core->send(std::move(content), as, std::move(done), wait_number);
   done.post(errc::closed);
 }
 

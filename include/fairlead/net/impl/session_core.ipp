@@ -33,6 +33,7 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
   add_reference();
   service_.add(*this);
   const session_service::turn turn(service_, *this);
+  if (route_->callbacks.on_part) connection_.receive_in_parts();
   if (deflate != nullptr) {
     connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
   }
@@ -145,6 +146,16 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   return flow::pause;
 }
 
+FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
+  if (!is_open()) return flow::proceed;
+  try {
+    route_->callbacks.on_part(service_.current_handle(), part);
+  } catch (...) {
+    report(std::current_exception());
+  }
+  return flow::proceed;
+}
+
 FAIRLEAD_DECL void session_core::on_close(close_code code, std::string_view reason) {
   finish({code, reason, {}});
 }
@@ -158,7 +169,7 @@ FAIRLEAD_DECL void session_core::on_failure(errc why, close_code code) {
 
 FAIRLEAD_DECL send_result session_core::try_send(message_view m) {
   if (!is_open()) return send_result::closed;
-  if (in_own_turn() && outbox_.empty()) {
+  if (in_own_turn() && outbox_.empty() && !outbox_.between_pieces()) {
     // One read may bring more replies than a quantum. An error shows again when the turn ends.
     if (!connection_.writable() && !blocked_ && link_ != nullptr) write_some();
     if (connection_.writable()) {
@@ -186,15 +197,22 @@ FAIRLEAD_DECL bool session_core::reserve(std::size_t size) {
 
 // Takes a message for which there was room. It may come from another thread and too late: nothing is sent
 // behind one that was dropped. But what was posted before a try_close() is sent.
-FAIRLEAD_DECL send_result session_core::enqueue(message m) {
+FAIRLEAD_DECL send_result session_core::enqueue(message m, sent_as as) {
   if (finished_ || ended_with_ || !connection_.is_open()) {
     outbox_.release(m.size());
     return send_result::closed;
   }
-  const send_result result = blocked_ || !outbox_.empty() ? send_result::queued : send_result::sent;
-  outbox_.push(std::move(m));
+  const bool waits = blocked_ || !outbox_.empty() || outbox_.between_pieces();
+  outbox_.push({std::move(m), piece_of(as)});
   touch();
-  return result;
+  return waits ? send_result::queued : send_result::sent;
+}
+
+FAIRLEAD_DECL piece session_core::piece_of(sent_as as) noexcept {
+  if (as == sent_as::whole) return piece::whole;
+  const bool begins = !std::exchange(parts_open_, as == sent_as::part);
+  if (as == sent_as::part) return begins ? piece::first : piece::middle;
+  return begins ? piece::whole : piece::last;
 }
 
 FAIRLEAD_DECL void session_core::overflow() {
@@ -209,20 +227,24 @@ FAIRLEAD_DECL std::size_t session_core::backlog() const noexcept {
   return outbox_.size() + connection_.output_size();
 }
 
-FAIRLEAD_DECL void session_core::send(message whole, completion<std::error_code> done,
+FAIRLEAD_DECL void session_core::send(message content, sent_as as, completion<std::error_code> done,
                                       std::uint64_t wait_number) {
-  if (mailbox_->is_current()) {
-    switch (try_send(whole)) {
+  if (mailbox_->is_current() && as == sent_as::whole) {
+    switch (try_send(content)) {
       case send_result::closed: return done.post(errc::closed);
       case send_result::dropped: return done.post(errc::queue_full);
       default: return await_low(std::move(done), wait_number);
     }
   }
   if (!is_open()) return done.post(errc::closed);
-  if (!reserve(whole.size())) return done.post(errc::queue_full);
+  if (!reserve(content.size())) return done.post(errc::queue_full);
+  if (mailbox_->is_current()) {
+    if (enqueue(std::move(content), as) == send_result::closed) return done.post(errc::closed);
+    return await_low(std::move(done), wait_number);
+  }
   const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
-  const bool posted = on_own_thread([whole, shared_done, wait_number](session_core& self) {
-    if (self.enqueue(whole) == send_result::closed) return shared_done->post(errc::closed);
+  const bool posted = on_own_thread([content, as, shared_done, wait_number](session_core& self) {
+    if (self.enqueue(content, as) == send_result::closed) return shared_done->post(errc::closed);
     self.await_low(std::move(*shared_done), wait_number);
   });
   if (!posted) shared_done->post(errc::closed);
@@ -264,7 +286,7 @@ FAIRLEAD_DECL void session_core::receive(std::unique_ptr<receive_waiter> waiter,
     if (!posted) (*shared)->schedule(std::move(*shared), errc::closed);
     return;
   }
-  if (route_->callbacks.on_message) {
+  if (route_->callbacks.on_message || route_->callbacks.on_part) {
     receive_waiter& refused = *waiter;
     return refused.schedule(std::move(waiter), errc::busy);
   }

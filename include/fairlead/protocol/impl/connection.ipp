@@ -16,6 +16,10 @@ namespace detail {
 // An unfinished message begins with room for what was announced, but no more than this.
 inline constexpr std::size_t first_assembly_size = 64 * 1024;
 
+// What is inflated for a sink that takes parts may be 1,032 times as much, and the sink is asked only behind it
+// whether it wants to pause: so little of the input is taken at a time.
+inline constexpr std::size_t max_inflate_step = 256;
+
 // From so many missing bytes on a message is read straight into its own buffer. Below, one read into the
 // thread's buffer that also catches the frames behind it is cheaper.
 inline constexpr std::size_t min_direct_read_size = 16 * 1024;
@@ -61,7 +65,8 @@ FAIRLEAD_DECL std::size_t connection::receive(std::span<std::byte> in, time_poin
       if (!in_payload_) continue;  // the input ended within the header, or the connection failed
     }
     const std::span<std::byte> rest = in.subspan(used);
-    const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, rest.size()));
+    std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(payload_left_, rest.size()));
+    if (in_parts_ && message_compressed_) size = std::min(size, detail::max_inflate_step);
     used += size;
     if (size == 0 && payload_left_ != 0) return used;
     if (receive_payload(rest.first(size), sink) == flow::pause) return used;
@@ -126,6 +131,7 @@ FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point no
     in_message_ = true;
     message_kind_ = h.op == opcode::text ? message_kind::text : message_kind::binary;
     message_compressed_ = h.rsv1;
+    inflated_size_ = 0;
     message_size_ = 0;
     frames_ = 0;
     utf8_.reset();
@@ -173,6 +179,10 @@ FAIRLEAD_DECL flow connection::receive_payload(std::span<std::byte> piece, event
 
 FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool last_piece, event_sink& sink) {
   const bool last_of_message = last_piece && frame_fin_;
+  if (in_parts_) {
+    return message_compressed_ ? receive_compressed_parts(piece, last_of_message, sink)
+                               : receive_part(piece, last_of_message, sink);
+  }
   if (message_compressed_) return receive_compressed(piece, last_of_message, sink);
   const bool is_text = message_kind_ == message_kind::text;
 
@@ -209,6 +219,37 @@ FAIRLEAD_DECL flow connection::receive_data(std::span<std::byte> piece, bool las
   in_message_ = false;
   const shared_bytes whole = assembly_.freeze();
   return sink.on_message({message_kind_, whole});
+}
+
+FAIRLEAD_DECL flow connection::receive_part(std::span<const std::byte> bytes, bool last_of_message,
+                                            event_sink& sink) {
+  const bool is_text = message_kind_ == message_kind::text;
+  if (is_text && !(utf8_.feed(bytes) && (!last_of_message || utf8_.complete()))) {
+    fail(errc::bad_utf8, sink);
+    return flow::proceed;
+  }
+  if (last_of_message) in_message_ = false;
+  if (bytes.empty() && !last_of_message) return flow::proceed;
+  return sink.on_message_part({message_kind_, bytes, last_of_message});
+}
+
+FAIRLEAD_DECL flow connection::receive_compressed_parts(std::span<const std::byte> piece,
+                                                        bool last_of_message, event_sink& sink) {
+  flow wanted = flow::proceed;
+  for (;;) {
+    const std::size_t left = options_->max_message_size - inflated_size_;
+    const auto [result, bytes] =
+        compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
+    if (result == detail::inflate_result::corrupt || bytes.size() > left) {
+      fail(bytes.size() > left ? errc::message_too_big : errc::bad_compression, sink);
+      return flow::proceed;
+    }
+    inflated_size_ += bytes.size();
+    const bool is_done = result == detail::inflate_result::done;
+    if (receive_part(bytes, is_done && last_of_message, sink) == flow::pause) wanted = flow::pause;
+    // The sink may have closed the connection, and the peer's text may have failed it.
+    if (is_done || state_ != state::open) return wanted;
+  }
 }
 
 FAIRLEAD_DECL flow connection::receive_compressed(std::span<const std::byte> piece, bool last_of_message,
@@ -248,7 +289,8 @@ FAIRLEAD_DECL flow connection::receive_compressed(std::span<const std::byte> pie
 }
 
 FAIRLEAD_DECL std::span<std::byte> connection::payload_room() {
-  if (!in_payload_ || is_control(frame_op_) || state_ != state::open || message_compressed_) return {};
+  if (!in_payload_ || is_control(frame_op_) || state_ != state::open) return {};
+  if (in_parts_ || message_compressed_) return {};
   if (payload_left_ < detail::min_direct_read_size) return {};
   const std::size_t left = static_cast<std::size_t>(payload_left_);
   if (assembly_.room().empty()) {
@@ -366,11 +408,15 @@ FAIRLEAD_DECL void connection::send_handshake(std::string_view head) {
   out_.append_shared(shared_bytes::copy_of(std::as_bytes(std::span(head))));
 }
 
-FAIRLEAD_DECL void connection::send(message_view m) {
+FAIRLEAD_DECL void connection::send(message_view m, piece p) {
   assert(writable());
+  const bool begins = p == piece::whole || p == piece::first;
+  assert(begins != sending_pieces_ && "pieces come in order, with no other message between them");
   frame_header h;
-  h.op = opcode_of(m.kind());
-  if (compression_ != nullptr) {
+  h.op = begins ? opcode_of(m.kind()) : opcode::continuation;
+  h.fin = p == piece::whole || p == piece::last;
+  sending_pieces_ = !h.fin;
+  if (compression_ != nullptr && p == piece::whole) {
     if (const auto compressed = compression_->compress(m)) {
       h.rsv1 = true;
       return append_message(h, *compressed);
@@ -406,9 +452,9 @@ FAIRLEAD_DECL void connection::append_message(frame_header h, const message_view
 
 FAIRLEAD_DECL void connection::pull(message_source& source) {
   while (writable()) {
-    const std::optional<message> m = source.next();
-    if (!m) return;
-    send(*m);
+    const std::optional<outgoing> next = source.next();
+    if (!next) return;
+    send(next->content, next->piece);
   }
 }
 
