@@ -70,10 +70,12 @@ void add_routes(fairlead::server& server) {
 
 std::uint16_t port_of(int argc, char** argv) {
   std::uint16_t port = 0;
-  if (argc != 3 || argv[1] != std::string_view("--port")) throw std::invalid_argument("--port has to be given");
+  if (argc != 3 || argv[1] != std::string_view("--port"))
+    throw std::invalid_argument("--port has to be given");
   const std::string_view text = argv[2];
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size()) throw std::invalid_argument("--port wants a number");
+  if (error != std::errc() || end != text.data() + text.size())
+    throw std::invalid_argument("--port wants a number");
   return port;
 }
 
@@ -83,7 +85,8 @@ int main(int argc, char** argv) try {
   fairlead::server server({.address = "127.0.0.1", .port = port_of(argc, argv)});
   add_routes(server);
   server.get("/", [](const fairlead::request&) {
-    return fairlead::text_response(fairlead::http_status::ok, "<!doctype html>\n", "text/html; charset=utf-8");
+    return fairlead::text_response(fairlead::http_status::ok, "<!doctype html>\n",
+                                   "text/html; charset=utf-8");
   });
   server.listen();
   std::printf("deflate_server: listening on http://127.0.0.1:%u/\n", unsigned{server.port()});
