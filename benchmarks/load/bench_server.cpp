@@ -2,6 +2,8 @@
 // /topic.
 //
 //   bench_server --port PORT --threads N
+//                [--deflate 0|1] [--send-window BITS] [--receive-window BITS] [--send-takeover 0|1]
+//                [--receive-takeover 0|1] [--level N] [--memory-level N]
 //
 // Message limit 64 MiB, no limit on fragments or on the rate of control frames, and queues that never close a
 // session.
@@ -51,6 +53,29 @@ unsigned long number_of(std::string_view text) {
   return n;
 }
 
+/// Reads one of the options of compression; false for any other.
+bool set_deflate(fairlead::deflate_options& deflate, std::string_view option, std::string_view value) {
+  const unsigned long n = number_of(value);
+  if (option == "--deflate") {
+    deflate.enabled = n != 0;
+  } else if (option == "--send-window") {
+    deflate.send_window_bits = static_cast<std::uint8_t>(n);
+  } else if (option == "--receive-window") {
+    deflate.receive_window_bits = static_cast<std::uint8_t>(n);
+  } else if (option == "--send-takeover") {
+    deflate.send_takeover = n != 0;
+  } else if (option == "--receive-takeover") {
+    deflate.receive_takeover = n != 0;
+  } else if (option == "--level") {
+    deflate.level = static_cast<int>(n);
+  } else if (option == "--memory-level") {
+    deflate.memory_level = static_cast<int>(n);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -61,7 +86,7 @@ int main(int argc, char** argv) try {
       options.port = static_cast<std::uint16_t>(number_of(argv[i + 1]));
     } else if (option == "--threads") {
       options.threads = number_of(argv[i + 1]);
-    } else {
+    } else if (!set_deflate(options.session.deflate, option, argv[i + 1])) {
       throw std::invalid_argument("there is no option '" + std::string(option) + "'");
     }
   }

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace load {
@@ -59,12 +60,13 @@ class client_socket {
   }
 
   /// The opening handshake (RFC 6455 section 4.1) with the key of the RFC's example, so the answer to it is
-  /// known.
-  void upgrade(const std::string& path, std::uint16_t port) {
+  /// known. Answers the server's Sec-WebSocket-Extensions.
+  std::string upgrade(const std::string& path, std::uint16_t port, const std::string& extensions = "") {
     const std::string request =
         "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
         "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+        (extensions.empty() ? "" : "Sec-WebSocket-Extensions: " + extensions + "\r\n") + "\r\n";
     send_all(request.data(), request.size());
     std::string head;
     while (!head.ends_with("\r\n\r\n")) {
@@ -77,6 +79,10 @@ class client_socket {
         head.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") == std::string::npos) {
       fail("the server did not upgrade " + path + ": " + head.substr(0, head.find('\r')));
     }
+    constexpr std::string_view field = "Sec-WebSocket-Extensions: ";
+    const std::size_t at = head.find(field);
+    if (at == std::string::npos) return "";
+    return head.substr(at + field.size(), head.find('\r', at) - at - field.size());
   }
 
  private:

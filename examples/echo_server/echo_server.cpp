@@ -1,6 +1,6 @@
 // Sends every message back to who sent it.
 //
-//   echo_server [--port PORT] [--address ADDRESS] [--max-message BYTES] [--files FOLDER]
+//   echo_server [--port PORT] [--address ADDRESS] [--max-message BYTES] [--files FOLDER] [--deflate]
 //
 // WebSocket at /echo, a page to try it at /, the number of connections at /health.
 #include <fairlead.hpp>
@@ -34,10 +34,14 @@ Number number_of(std::string_view option, std::string_view text) {
 int main(int argc, char** argv) try {
   fairlead::server_options options{.address = "127.0.0.1", .port = 9001};
   std::string folder;
-  for (int i = 1; i < argc; i += 2) {
+  for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
+    if (option == "--deflate") {
+      options.session.deflate.enabled = true;
+      continue;
+    }
     if (i + 1 == argc) throw std::invalid_argument(std::string(option) + " wants a value");
-    const std::string_view value = argv[i + 1];
+    const std::string_view value = argv[++i];
     if (option == "--port") {
       options.port = number_of<std::uint16_t>(option, value);
     } else if (option == "--address") {

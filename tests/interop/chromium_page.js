@@ -49,8 +49,8 @@ window.interop = (() => {
   }
 
   return {
-    open() {
-      socket = new WebSocket(`ws://${location.host}/echo`);
+    open(path = '/echo') {
+      socket = new WebSocket(`ws://${location.host}${path}`);
       socket.binaryType = 'arraybuffer';
       socket.onmessage = ({ data }) => { waiting.push(data); wake(); };
       closing = new Promise((resolve) => {
@@ -77,6 +77,17 @@ window.interop = (() => {
       const bytes = bytesOf(size);
       socket.send(new Blob([bytes]));
       return expectBytes(bytes);
+    },
+    /// Bytes that cannot be compressed, `times` in a row: only what refers to the message before is smaller.
+    async exchangeRandom(size, times = 1) {
+      const bytes = new Uint8Array(size);
+      for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+      let wrong = '';
+      for (let i = 0; i < times && !wrong; ++i) {
+        socket.send(bytes);
+        wrong = await expectBytes(bytes);
+      }
+      return wrong;
     },
     async exchangeMany(count) {
       for (let i = 0; i < count; ++i) socket.send(i % 2 ? bytesOf(i * 7) : textOf(i * 7));

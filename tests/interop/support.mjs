@@ -39,9 +39,9 @@ export function option(name, fallback) {
   return value;
 }
 
-/// Starts the server of `--server`, on a free port unless one is given, and resolves to its port.
-export async function startServer({ port = 0, args = [] } = {}) {
-  const path = option('--server');
+/// Starts the server that the option `--server` names, on a free port unless one is given, and resolves to its port.
+export async function startServer({ port = 0, args = [], named = '--server' } = {}) {
+  const path = option(named);
   server = spawn(path, ['--port', String(port), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   server.on('error', (error) => fail(`${path} does not start: ${error.message}`));
   server.on('exit', (status, signal) => fail(`the server ended by itself: ${signal ?? `status ${status}`}`));

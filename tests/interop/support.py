@@ -62,11 +62,12 @@ def server_path():
 class EchoServer:
     """The echo server on a free port, for the length of a `with` block."""
 
-    def __init__(self, path):
+    def __init__(self, path, options=("--max-message", str(MAX_MESSAGE))):
         self.path = path
+        self.options = options
 
     def __enter__(self):
-        command = [str(self.path), "--port", "0", "--max-message", str(MAX_MESSAGE)]
+        command = [str(self.path), "--port", "0", *self.options]
         try:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         except OSError as error:
@@ -74,7 +75,7 @@ class EchoServer:
         ready, _, _ = select.select([self.process.stdout], [], [], 20)
         line = self.process.stdout.readline() if ready else ""
         start, _, rest = line.partition("http://127.0.0.1:")
-        if start != "echo_server: listening on " or not rest.endswith("/\n"):
+        if start != f"{self.path.name}: listening on " or not rest.endswith("/\n"):
             self.kill()
             fail(f"the server's first line is {line!r}")
         self.port = int(rest[:-2])

@@ -12,6 +12,7 @@ export class WsClient {
     const client = new this();
     client.socket = new WebSocket(url, { perMessageDeflate: false, ...options });
     client.waiting = [];
+    client.socket.on('upgrade', (response) => { client.response = response; });
     client.closed = new Promise((resolve) => {
       client.socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
     });
@@ -28,7 +29,11 @@ export class WsClient {
 
   async receive() {
     while (this.waiting.length === 0) {
-      if (this.socket.readyState === WebSocket.CLOSED) fail('the connection closed where a message was expected');
+      if (this.socket.readyState === WebSocket.CLOSED) {
+        const { code, reason } = await this.closed;
+        const why = [code, reason, this.error?.message].filter(Boolean).join(', ');
+        fail(`the connection closed where a message was expected: ${why}`);
+      }
       await new Promise((resolve) => { this.wake = resolve; });
     }
     return this.waiting.shift();
