@@ -1,8 +1,10 @@
 #include <fairlead/handshake/impl/accept_key.ipp>
+#include <fairlead/handshake/impl/extension.ipp>
 #include <fairlead/handshake/impl/host.ipp>
 #include <fairlead/handshake/impl/http_field.ipp>
 #include <fairlead/handshake/impl/http_status.ipp>
 #include <fairlead/handshake/impl/percent_encoding.ipp>
+#include <fairlead/handshake/impl/permessage_deflate.ipp>
 #include <fairlead/handshake/impl/request.ipp>
 #include <fairlead/handshake/impl/request_head.ipp>
 #include <fairlead/handshake/impl/request_parser.ipp>

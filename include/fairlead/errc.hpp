@@ -49,6 +49,8 @@ enum class errc {
   upgrade_refused = 52,  ///< The server answered with a status other than 101.
   bad_accept_key = 53,   ///< Sec-WebSocket-Accept does not answer the key (section 4.1).
   handshake_timeout = 54,
+  bad_extensions = 55,          ///< Sec-WebSocket-Extensions that is not a list of extensions.
+  bad_extension_response = 56,  ///< The server agreed to an extension as it was not offered (section 4.1).
 
   // The session.
   closed = 60,           ///< The session is closing or gone; nothing more can be sent or received.

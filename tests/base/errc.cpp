@@ -26,6 +26,8 @@ TEST_CASE("conditions_answer_what_users_ask") {
   CHECK(too_big != errc_condition::protocol_violation);
 
   CHECK(std::error_code(errc::bad_host) == errc_condition::handshake_failed);
+  CHECK(std::error_code(errc::bad_extensions) == errc_condition::handshake_failed);
+  CHECK(std::error_code(errc::bad_extension_response) == errc_condition::handshake_failed);
   CHECK(std::error_code(errc::closed) == errc_condition::disconnected);
   CHECK(std::error_code(errc::busy) != errc_condition::disconnected);
   CHECK(std::error_code() != errc_condition::disconnected);

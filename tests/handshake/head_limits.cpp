@@ -2,10 +2,10 @@
 
 #include <handshake/heads.hpp>
 #include <handshake/heap.hpp>
+#include <handshake/least_seconds.hpp>
 #include <support/catch.hpp>
 
 #include <algorithm>
-#include <ctime>
 #include <limits>
 #include <span>
 #include <string>
@@ -31,16 +31,6 @@ std::string head_of_size(std::size_t size) {
 constexpr head_limits no_limits{std::numeric_limits<std::size_t>::max(),
                                 std::numeric_limits<std::size_t>::max(),
                                 std::numeric_limits<std::size_t>::max()};
-
-double least_seconds(const auto& work) {
-  double least = std::numeric_limits<double>::max();
-  for (int run = 0; run < 5; ++run) {
-    const std::clock_t begin = std::clock();
-    work();
-    least = std::min(least, static_cast<double>(std::clock() - begin + 1) / CLOCKS_PER_SEC);
-  }
-  return least;
-}
 
 }  // namespace
 

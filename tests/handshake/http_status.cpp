@@ -21,12 +21,20 @@ TEST_CASE("each_fault_of_a_request_has_its_status") {
     errc error;
     int status;
   } const rows[] = {
-      {errc::bad_request_line, 400},  {errc::bad_field, 400},
-      {errc::head_too_large, 431},    {errc::method_not_allowed, 405},
-      {errc::bad_host, 400},          {errc::http_version_not_supported, 505},
-      {errc::body_not_allowed, 400},  {errc::upgrade_missing, 426},
-      {errc::bad_websocket_key, 400}, {errc::bad_websocket_version, 426},
-      {errc::bad_subprotocol, 400},   {errc::closed, 500},
+      {errc::bad_request_line, 400},
+      {errc::bad_field, 400},
+      {errc::head_too_large, 431},
+      {errc::method_not_allowed, 405},
+      {errc::bad_host, 400},
+      {errc::http_version_not_supported, 505},
+      {errc::body_not_allowed, 400},
+      {errc::upgrade_missing, 426},
+      {errc::bad_websocket_key, 400},
+      {errc::bad_websocket_version, 426},
+      {errc::bad_subprotocol, 400},
+      {errc::bad_extensions, 400},
+      {errc::bad_extension_response, 500},
+      {errc::closed, 500},
       {errc::bad_argument, 500},
   };
   for (const auto& row : rows) {

@@ -129,6 +129,7 @@ TEST_CASE("every_error_is_answered_and_closes") {
       {errc::body_not_allowed, "400 Bad Request", {}},
       {errc::bad_websocket_key, "400 Bad Request", {}},
       {errc::bad_subprotocol, "400 Bad Request", {}},
+      {errc::bad_extensions, "400 Bad Request", {}},
       {errc::head_too_large, "431 Request Header Fields Too Large", {}},
       {errc::http_version_not_supported, "505 HTTP Version Not Supported", {}},
       {errc::method_not_allowed, "405 Method Not Allowed", {"Allow: GET"}},

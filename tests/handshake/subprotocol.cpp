@@ -1,10 +1,8 @@
 #include <fairlead/handshake/subprotocol.hpp>
 
+#include <handshake/least_seconds.hpp>
 #include <support/catch.hpp>
 
-#include <algorithm>
-#include <ctime>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -30,13 +28,7 @@ std::string list_of(int count) {
 }
 
 double least_seconds_to_parse(std::string_view value) {
-  double least = std::numeric_limits<double>::max();
-  for (int run = 0; run < 5; ++run) {
-    const std::clock_t begin = std::clock();
-    parse(value);
-    least = std::min(least, static_cast<double>(std::clock() - begin + 1) / CLOCKS_PER_SEC);
-  }
-  return least;
+  return least_seconds([value] { parse(value); });
 }
 
 }  // namespace

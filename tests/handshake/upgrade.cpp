@@ -98,6 +98,26 @@ TEST_CASE("a_malformed_subprotocol_list_is_refused_and_nothing_is_returned") {
   CHECK(refused.subprotocols.empty());
 }
 
+TEST_CASE("extensions_are_handed_on_in_the_order_of_the_client") {
+  const request head = heads::must_parse(upgrade_with(
+      "Sec-WebSocket-Version",
+      "Sec-WebSocket-Extensions: b; c=1\r\nSec-WebSocket-Extensions: a\r\nSec-WebSocket-Version"));
+  CHECK(check_upgrade(head).extensions == std::vector<extension>{{"b", {{"c", "1"}}}, {"a", {}}});
+  CHECK(check_upgrade(heads::must_parse(heads::upgrade)).extensions.empty());
+}
+
+// H04: RFC 6455 section 9.1.
+TEST_CASE("malformed_extensions_are_refused_and_nothing_is_returned") {
+  const std::string malformed = upgrade_with(
+      "Sec-WebSocket-Version",
+      "Sec-WebSocket-Protocol: p\r\nSec-WebSocket-Extensions: a; b=\"\\c\r\nSec-WebSocket-Version");
+  const upgrade_request refused = check_upgrade(heads::must_parse(malformed));
+  CHECK(refused.error == errc::bad_extensions);
+  CHECK(refused.key.empty());
+  CHECK(refused.subprotocols.empty());
+  CHECK(refused.extensions.empty());
+}
+
 // F12: hixie-76 has two keys and a body that no field announces; hybi-00 and hybi-10 have other versions.
 TEST_CASE("draft_handshakes_are_refused") {
   const std::string hixie =
@@ -116,4 +136,7 @@ TEST_CASE("the_first_fault_is_reported") {
   CHECK(check_upgrade(request()).error == errc::method_not_allowed);
   CHECK(fault_of(heads::with("POST / HTTP/1.1")) == errc::method_not_allowed);
   CHECK(fault_of(heads::with("GET / HTTP/1.1")) == errc::upgrade_missing);
+  CHECK(fault_of(upgrade_with("Sec-WebSocket-Version",
+                              "Sec-WebSocket-Extensions: ;\r\nSec-WebSocket-Protocol: ;\r\n"
+                              "Sec-WebSocket-Version")) == errc::bad_subprotocol);
 }

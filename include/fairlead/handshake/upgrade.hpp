@@ -3,6 +3,7 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/errc.hpp>
+#include <fairlead/handshake/extension.hpp>
 #include <fairlead/handshake/request.hpp>
 
 #include <string_view>
@@ -19,6 +20,7 @@ struct upgrade_request {
   errc error = errc::ok;                       ///< Answer it with error_response(); the rest is empty then.
   std::string_view key;                        ///< Sec-WebSocket-Key, for upgrade_response().
   std::vector<std::string_view> subprotocols;  ///< In the client's order, for choose_subprotocol().
+  std::vector<extension> extensions;           ///< Offered, in the client's order, for accept_deflate().
 };
 
 /// Says whether the request names websocket in its Upgrade, in any case: whether it is meant for us at all.
@@ -26,8 +28,8 @@ struct upgrade_request {
 FAIRLEAD_DECL bool wants_upgrade(const request& head) noexcept;
 
 /// Checks the client's handshake (RFC 6455 section 4.2.1) and reports the first fault in this order:
-/// method_not_allowed, upgrade_missing, bad_websocket_version, bad_websocket_key, bad_subprotocol. Throws
-/// std::bad_alloc.
+/// method_not_allowed, upgrade_missing, bad_websocket_version, bad_websocket_key, bad_subprotocol,
+/// bad_extensions. Throws std::bad_alloc.
 FAIRLEAD_DECL upgrade_request check_upgrade(const request& head);
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

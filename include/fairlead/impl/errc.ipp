@@ -42,6 +42,8 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::upgrade_refused: return "the server refused the upgrade";
     case errc::bad_accept_key: return "Sec-WebSocket-Accept does not answer the key";
     case errc::handshake_timeout: return "the handshake took too long";
+    case errc::bad_extensions: return "Sec-WebSocket-Extensions is malformed";
+    case errc::bad_extension_response: return "the server agreed to an extension as it was not offered";
     case errc::closed: return "the session is closed";
     case errc::busy: return "an operation of this kind is already under way";
     case errc::wrong_thread: return "the io_context of an epoll set ran on a second thread";
@@ -83,7 +85,8 @@ class fairlead_condition_category final : public std::error_category {
       case errc_condition::protocol_violation: return within(errc::reserved_opcode, errc::bad_close_code);
       case errc_condition::limit_exceeded:
         return within(errc::message_too_big, errc::too_many_control_frames);
-      case errc_condition::handshake_failed: return within(errc::bad_request_line, errc::handshake_timeout);
+      case errc_condition::handshake_failed:
+        return within(errc::bad_request_line, errc::bad_extension_response);
       case errc_condition::disconnected:
         return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||
                ec == errc::queue_full || within(errc::reserved_opcode, errc::too_many_control_frames);

@@ -32,7 +32,8 @@ FAIRLEAD_DECL http_status status_of(errc error) noexcept {
     case errc::bad_host:
     case errc::body_not_allowed:
     case errc::bad_websocket_key:
-    case errc::bad_subprotocol: return http_status::bad_request;
+    case errc::bad_subprotocol:
+    case errc::bad_extensions: return http_status::bad_request;
     case errc::head_too_large: return http_status::request_header_fields_too_large;
     case errc::method_not_allowed: return http_status::method_not_allowed;
     case errc::http_version_not_supported: return http_status::http_version_not_supported;

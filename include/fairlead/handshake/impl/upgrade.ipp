@@ -36,10 +36,13 @@ FAIRLEAD_DECL bool wants_upgrade(const request& head) noexcept {
 
 FAIRLEAD_DECL upgrade_request check_upgrade(const request& head) {
   const errc fault = detail::upgrade_fault(head);
-  if (fault != errc::ok) return {fault, {}, {}};
-  subprotocol_offer offer = parse_subprotocols(head.fields());
-  if (offer.error != errc::ok) return {offer.error, {}, {}};
-  return {errc::ok, *head.field("Sec-WebSocket-Key"), std::move(offer.names)};
+  if (fault != errc::ok) return {fault, {}, {}, {}};
+  subprotocol_offer subprotocols = parse_subprotocols(head.fields());
+  if (subprotocols.error != errc::ok) return {subprotocols.error, {}, {}, {}};
+  extension_list offered = parse_extensions(head.fields());
+  if (offered.error != errc::ok) return {offered.error, {}, {}, {}};
+  return {errc::ok, *head.field("Sec-WebSocket-Key"), std::move(subprotocols.names),
+          std::move(offered.extensions)};
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI
