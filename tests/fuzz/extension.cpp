@@ -68,7 +68,8 @@ void check_server(const accepted_deflate& accepted, const deflate_options& optio
   demand(options.enabled, "only what is enabled is accepted");
   demand(within(agreed.server_max_window_bits, min_send_window_bits, options.send_window_bits),
          "our window is one that we have");
-  demand(within(agreed.client_max_window_bits, min_window_bits, max_window_bits), "the client's is one of the RFC");
+  demand(within(agreed.client_max_window_bits, min_window_bits, max_window_bits),
+         "the client's is one of the RFC");
   demand(agreed.client_no_context_takeover || agreed.client_max_window_bits <= options.receive_window_bits,
          "the memory of a session is bounded");
   demand(agreed.server_no_context_takeover || options.send_takeover, "we take over only what we want to");
@@ -89,10 +90,12 @@ void check_client(const deflate_agreement& agreement, const deflate_options& opt
   if (!agreement.params) return;
   const deflate_params& agreed = *agreement.params;
   demand(options.enabled, "only what is enabled is agreed on");
-  demand(within(agreed.client_max_window_bits, min_send_window_bits, max_window_bits), "our window is one that we have");
-  demand(within(agreed.server_max_window_bits, min_window_bits, max_window_bits), "the server's is one of the RFC");
-  demand(agreed.server_no_context_takeover || (options.receive_takeover &&
-             agreed.server_max_window_bits <= options.receive_window_bits),
+  demand(within(agreed.client_max_window_bits, min_send_window_bits, max_window_bits),
+         "our window is one that we have");
+  demand(within(agreed.server_max_window_bits, min_window_bits, max_window_bits),
+         "the server's is one of the RFC");
+  demand(agreed.server_no_context_takeover ||
+             (options.receive_takeover && agreed.server_max_window_bits <= options.receive_window_bits),
          "the memory of a session is bounded");
 }
 

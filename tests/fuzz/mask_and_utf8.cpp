@@ -19,44 +19,41 @@ using fuzz::demand;
 namespace {
 
 /// A copy that begins `shift` bytes into its block and ends with it.
-struct shifted_copy {
+class shifted_copy {
+ public:
   shifted_copy(std::span<const std::byte> bytes, std::size_t shift)
-      : block(bytes_with_room(bytes, shift)), shift(shift) {}
+      : padded_(std::string(shift, '#').append(fuzz::text_of(bytes))),
+        block_(fuzz::bytes_of(padded_)),
+        shift_(shift) {}
 
-  std::span<std::byte> bytes() const noexcept { return block.bytes().subspan(shift); }
+  std::span<std::byte> bytes() const noexcept { return block_.bytes().subspan(shift_); }
+  std::string_view with_padding() const noexcept { return block_.text(); }
 
-  static std::string padded(std::span<const std::byte> bytes, std::size_t shift) {
-    return std::string(shift, '#').append(fuzz::text_of(bytes));
-  }
-  static fuzz::exact_copy bytes_with_room(std::span<const std::byte> bytes, std::size_t shift) {
-    const std::string all = padded(bytes, shift);
-    return fuzz::exact_copy(fuzz::bytes_of(all));
-  }
-
-  fuzz::exact_copy block;
-  std::size_t shift;
+ private:
+  std::string padded_;
+  fuzz::exact_copy block_;
+  std::size_t shift_;
 };
 
 void check_mask(std::span<const std::byte> payload, const mask_key& key, std::size_t shift,
                 std::size_t key_offset, fuzz::splits pieces) {
-  std::string expected = shifted_copy::padded(payload, shift);
-  for (std::size_t i = 0; i < payload.size(); ++i) {
-    expected[shift + i] =
-        static_cast<char>(payload[i] ^ key[(key_offset + i) % key.size()]);
-  }
   const shifted_copy whole(payload, shift);
+  std::string expected(whole.with_padding());
+  for (std::size_t i = 0; i < payload.size(); ++i) {
+    expected[shift + i] = static_cast<char>(payload[i] ^ key[(key_offset + i) % key.size()]);
+  }
   apply_mask(whole.bytes(), key, key_offset);
-  demand(whole.block.text() == expected, "the mask is applied byte by byte");
+  demand(whole.with_padding() == expected, "the mask is applied byte by byte");
 
   const shifted_copy cut(payload, shift);
   for (std::size_t at = 0; at < payload.size();) {
     const std::size_t size = pieces.next(payload.size() - at);
     apply_mask(cut.bytes().subspan(at, size), key, key_offset + at);
     at += size;
-    demand(cut.block.text().substr(shift + at) == fuzz::text_of(payload.subspan(at)),
+    demand(cut.with_padding().substr(shift + at) == fuzz::text_of(payload.subspan(at)),
            "nothing behind the piece is touched");
   }
-  demand(cut.block.text() == expected, "pieces are masked as the whole is");
+  demand(cut.with_padding() == expected, "pieces are masked as the whole is");
 
   apply_mask(cut.bytes(), key, key_offset);
   demand(fuzz::text_of(cut.bytes()) == fuzz::text_of(payload), "the mask undoes itself");

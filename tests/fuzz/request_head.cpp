@@ -41,7 +41,8 @@ outcome parse(std::span<const std::byte> in, const head_limits& limits, NextSize
     const fuzz::exact_copy piece(in.subspan(at, size));
     const parse_result result = parser.feed(piece.bytes());
     demand(result.consumed <= size, "no more is consumed than was given");
-    demand(result.consumed == size || result.state != parse_state::need_more, "all is consumed while more is needed");
+    demand(result.consumed == size || result.state != parse_state::need_more,
+           "all is consumed while more is needed");
     demand((result.error != errc::ok) == (result.state == parse_state::failed), "what failed has an error");
     all.result = {result.state, result.error, all.result.consumed + result.consumed};
     at += size;
@@ -91,7 +92,8 @@ void check_lookup(const request& head) {
     demand(pair.empty() || head.query(*name).has_value(), "every name of the query is found");
     rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
   }
-  demand(!head.query("no such name, for it was never percent-encoded\x01").has_value(), "no other name is found");
+  demand(!head.query("no such name, for it was never percent-encoded\x01").has_value(),
+         "no other name is found");
 }
 
 void check_answer(const request& head) {
@@ -110,8 +112,10 @@ void check_answer(const request& head) {
   std::vector<std::string> supported{"chat"};
   for (const std::string_view name : names) supported.emplace_back(name);
   const auto chosen = choose_subprotocol(upgrade.subprotocols, supported);
-  demand(chosen.has_value() == !names.empty() && (!chosen || names.contains(*chosen)), "one that was offered is chosen");
-  demand(encode(upgrade_response(upgrade.key, chosen.value_or(""))).error == errc::ok, "an upgrade can be sent");
+  demand(chosen.has_value() == !names.empty() && (!chosen || names.contains(*chosen)),
+         "one that was offered is chosen");
+  demand(encode(upgrade_response(upgrade.key, chosen.value_or(""))).error == errc::ok,
+         "an upgrade can be sent");
 }
 
 }  // namespace
@@ -136,7 +140,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string again = written_again(whole.head);
   // Without the limits: it may be longer by the white space that was left out.
   const outcome second = parse(fuzz::bytes_of(again), {.max_head_size = SIZE_MAX, .max_line_size = SIZE_MAX});
-  demand(second.result == parse_result{parse_state::done, errc::ok, again.size()}, "written again it is accepted");
+  demand(second.result == parse_result{parse_state::done, errc::ok, again.size()},
+         "written again it is accepted");
   demand(written_again(second.head) == again && second.head.path() == whole.head.path() &&
              second.head.host() == whole.head.host(),
          "and is the same request");

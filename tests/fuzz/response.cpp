@@ -61,14 +61,16 @@ void check_encoded(const response& answer, bool head_only) {
   }
   const auto number = static_cast<unsigned>(answer.status);
   std::string_view rest = encoded.bytes;
-  demand(take_line(rest).starts_with("HTTP/1.1 " + std::to_string(number) + " "), "the status is the first line");
+  demand(take_line(rest).starts_with("HTTP/1.1 " + std::to_string(number) + " "),
+         "the status is the first line");
   bool names_protocols = false;
   for (const response_field& field : answer.fields) {
     demand(take_line(rest) == field.name + ": " + field.value, "the fields follow as they were given");
     names_protocols |= is_one_of(field.name, {"Upgrade"});
   }
   if (number != 101 && number != 204 && number != 304) {
-    demand(take_line(rest) == "Content-Length: " + std::to_string(answer.body.size()), "the body's size is said");
+    demand(take_line(rest) == "Content-Length: " + std::to_string(answer.body.size()),
+           "the body's size is said");
   }
   if (number != 101) {
     demand(take_line(rest) == (names_protocols ? "Connection: close, Upgrade" : "Connection: close"),
@@ -92,7 +94,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   demand(encode(error_response(error)).error == errc::ok, "every error has a response");
   const response upgrade = upgrade_response(subprotocol, subprotocol);
   check_encoded(upgrade, head_only);
-  demand(!(subprotocol.empty() || is_token(subprotocol)) || encode(upgrade).error == errc::ok, "an upgrade can be sent");
+  demand(!(subprotocol.empty() || is_token(subprotocol)) || encode(upgrade).error == errc::ok,
+         "an upgrade can be sent");
 
   response answer = in.flag() ? text_response(status, "", text()) : response{status, {}, {}};
   for (std::size_t count = in.number(8); count > 0; --count) {

@@ -25,8 +25,7 @@ inline void demand(bool holds, const char* what) {
 /// that a file of the corpus shows them as they are. What is missing at the end counts as zeros.
 class input {
  public:
-  input(const std::uint8_t* data, std::size_t size) noexcept
-      : rest_(std::as_bytes(std::span(data, size))) {}
+  input(const std::uint8_t* data, std::size_t size) noexcept : rest_(std::as_bytes(std::span(data, size))) {}
 
   bool empty() const noexcept { return rest_.empty(); }
 

@@ -41,8 +41,8 @@ inline plain_header read_plain_header(std::span<const std::byte> in) {
 
   const bool control = h.opcode >= 8;
   const bool known = h.opcode <= 2 || (h.opcode >= 8 && h.opcode <= 10);
-  const bool shortest = extended == 0 || (extended == 2 && h.payload_size >= 126) ||
-                        (extended == 8 && h.payload_size >= 65536);
+  const bool shortest =
+      extended == 0 || (extended == 2 && h.payload_size >= 126) || (extended == 8 && h.payload_size >= 65536);
   h.valid = known && shortest && h.payload_size >> 63 == 0 && (!control || (h.fin && h.payload_size <= 125));
   return h;
 }
