@@ -13,7 +13,7 @@ using detail::message_compression;
 std::optional<std::string> compress(message_compression& c, const message_view& m) {
   const auto payload = c.compress(m);
   if (!payload) return std::nullopt;
-  return text_of(*payload);
+  return text_of(payload->bytes());
 }
 
 std::string compressed_by(message_compression& c, std::string_view text) {

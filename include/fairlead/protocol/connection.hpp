@@ -27,8 +27,6 @@
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
-/// Which side of the connection this is: a client masks what it sends, a server does not (RFC 6455
-/// section 5.1).
 /// What a sink answers to a message: whether the next one may follow at once.
 enum class flow : unsigned char { proceed, pause };
 

@@ -1,0 +1,400 @@
+// What is demanded of a connection in either role, for any bytes of the peer, any commands between them and out of its
+// callbacks, and small and large limits:
+// - how the bytes come, whole, in pieces, or read in place, changes neither the events nor the output;
+// - nothing is reported after the end, no message or ping after our close, none after `pause` in the same call;
+// - output() neither moves nor changes before consume() or settle(), and settle() changes none of its bytes;
+// - all that is written are frames that the RFC allows to the role: just the messages and pings commanded, answers to
+//   pings in their order, at most one close frame, which is the last and has the code that was reported;
+// - the heap holds no more than twice the largest message, and what waits to be written;
+// - close(), ping(), deadline(), wants_shutdown() say what their contracts say.
+//
+// Aims at: protocol/impl/connection.ipp protocol/impl/output_queue.ipp impl/shared_bytes.ipp
+
+#include <fairlead/protocol/connection.hpp>
+
+#include <fuzz/support/input.hpp>
+#include <fuzz/support/sent_frames.hpp>
+#include <support/heap.hpp>
+
+#include <array>
+#include <chrono>
+#include <string>
+#include <vector>
+
+using namespace fairlead;
+using namespace std::chrono_literals;
+using fuzz::demand;
+
+namespace {
+
+constexpr std::size_t max_script_size = 4 * 1024;
+constexpr std::size_t max_filled = 64 * 1024;
+constexpr std::size_t max_commanded = 160 * 1024;
+constexpr std::size_t max_reactions = 100;
+constexpr std::size_t largest_message = 70'000;
+
+connection_options read_options(fuzz::input& in) {
+  constexpr std::size_t message_sizes[] = {64 * 1024, 0, 1, 125, 1000, 20'000, largest_message};
+  constexpr std::size_t fragments[] = {16'384, 1, 2, 3, 0};
+  constexpr std::size_t controls[] = {200, 1, 2, 0};
+  connection_options options;
+  options.max_message_size = message_sizes[in.number(std::size(message_sizes) - 1)];
+  options.max_fragments = fragments[in.number(std::size(fragments) - 1)];
+  const std::size_t rest = in.byte();
+  options.max_control_frames_per_second = controls[rest % std::size(controls)];
+  options.max_queued_pongs = 1 + rest / 16;
+  return options;
+}
+
+class numbered_keys final : public mask_key_source {
+  mask_key next() override {
+    ++drawn_;
+    return {std::byte{drawn_}, std::byte{0x5a}, std::byte(255 - drawn_), std::byte{0x01}};
+  }
+  std::uint8_t drawn_ = 0;
+};
+
+// Texts and lists that are filled while the heap is watched have their room from the start.
+std::string with_room() {
+  std::string text;
+  text.reserve(fuzz::frame_list::room);
+  return text;
+}
+
+/// What came of a script.
+struct transcript {
+  std::string events = with_room();
+  std::string written = with_room();
+};
+
+/// One script, run to its end.
+class run final : event_sink, message_source {
+ public:
+  run(fuzz::input script, bool in_pieces, transcript& result)
+      : result_(result),
+        own_(script.flag() ? role::client : role::server),
+        options_(read_options(script)),
+        pieces_(script),
+        script_(script),
+        in_pieces_(in_pieces),
+        ws_(own_, options_, workspace_, own_ == role::client ? &keys_ : nullptr) {
+    result_.events.clear();
+    result_.written.clear();
+    expected_.clear();
+    pending_.clear();
+    text_.clear();
+    for (std::uint8_t& reaction : reactions_) reaction = script_.byte();
+  }
+
+  void to_its_end() {
+    if (script_.flag()) ws_.send_handshake(handshake);
+    while (!script_.empty()) {
+      step();
+      check();
+    }
+    while (ws_.output_size() != 0) consume(ws_.output_size());
+    demand(ws_.wants_shutdown() == has_ended_, "the link is closed once all is said");
+    if (commands_ % 2 == 0) settle();  // else it goes while it uses the workspace
+    std::string_view stream = result_.written;
+    if (stream.starts_with(handshake)) stream.remove_prefix(handshake.size());
+    expected_.check(own_, stream, ws_.is_open());
+  }
+
+ private:
+  static constexpr std::string_view handshake = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+
+  void step() {
+    switch (script_.number(13)) {
+      case 0:
+      case 1:
+      case 2: return receive(fuzz::text_of(script_.bytes(script_.byte())));
+      case 3: {  // many of one byte, for what is large
+        const std::size_t size = std::min(script_.number(40'000), max_filled - filled_);
+        filled_ += size;
+        pending_.append(size, static_cast<char>(script_.byte()));
+        return receive({});
+      }
+      case 4: return send(script_.number(largest_message), script_.flag());
+      case 5: return send(script_.byte(), script_.flag());
+      case 6: {
+        left_to_pull_ = script_.number(40);
+        pull_size_ = script_.number(5'000);
+        return ws_.pull(*this);
+      }
+      case 7: return ping(fuzz::text_of(script_.bytes(script_.byte())));
+      case 8: {
+        const auto code = static_cast<close_code>(script_.number(5'000));
+        return close(code, fuzz::text_of(script_.bytes(script_.byte())));
+      }
+      case 9: return consume(script_.number(100'000) % (ws_.output_size() + 1));
+      case 10: return settle();
+      case 11: now_ += std::chrono::milliseconds(script_.number(1'500)); return;
+      case 12: return ws_.receive_eof(*this);
+      default:
+        if (ws_.deadline() == time_point::max()) return;
+        now_ = std::max(now_, ws_.deadline());
+        return ws_.on_deadline(*this);
+    }
+  }
+
+  // --- In ---
+
+  void receive(std::string_view bytes) {
+    pending_ += bytes;
+    do {
+      const std::span<std::byte> room = in_pieces_ ? ws_.payload_room() : std::span<std::byte>{};
+      std::size_t size = pending_.size();
+      // Not so small that a large message takes long.
+      if (in_pieces_) size = std::max(pieces_.next(size), size / 64);
+      if (!room.empty()) size = std::min(size, room.size());
+      const auto piece = fuzz::bytes_of(pending_).first(size);
+      std::size_t used = 0;
+      if (room.empty()) {
+        const fuzz::exact_copy block(piece);
+        used = give(block.bytes());
+        settle();
+      } else {
+        std::ranges::copy(piece, room.begin());
+        used = give(room.first(size));
+      }
+      pending_.erase(0, used);
+      check();
+    } while (!pending_.empty());
+  }
+
+  std::size_t give(std::span<std::byte> block) {
+    is_paused_ = false;
+    const bool had_ended = has_ended_;
+    const std::size_t used = ws_.receive(block, now_, *this);
+    demand(used <= block.size() && (used != 0 || block.empty()),
+           "some bytes are used, and no more than given");
+    demand(used == block.size() || (is_paused_ && !had_ended), "all are used unless a message paused");
+    is_paused_ = false;
+    return used;
+  }
+
+  flow on_message(message_view m) override {
+    demand(m.size() <= options_.max_message_size, "a message is within its limit");
+    demand(m.kind() == message_kind::binary || is_valid_utf8(m.bytes()), "text is UTF-8");
+    const std::uint8_t reaction = note(m.kind() == message_kind::text ? 'T' : 'B', m.bytes());
+    if ((reaction & 16) != 0 && ws_.writable() && commanded_ + m.size() <= max_commanded) {
+      command(m);
+      ws_.send(m);
+    }
+    is_paused_ = (reaction & 8) != 0;
+    return is_paused_ ? flow::pause : flow::proceed;
+  }
+  void on_ping(std::span<const std::byte> payload) override {
+    expected_.pings.add(9, fuzz::text_of(payload));
+    note('i', payload);
+  }
+  void on_pong(std::span<const std::byte> payload) override { note('o', payload); }
+
+  void on_close(close_code code, std::string_view reason) override {
+    demand(code == close_code::no_status ? reason.empty() : may_be_sent(code),
+           "a close code is one for the wire");
+    demand(is_valid_utf8(fuzz::bytes_of(reason)), "a reason is UTF-8");
+    end(code == close_code::no_status ? std::string() : encoded(code));
+    note_end('c', code, reason);
+  }
+  void on_failure(errc why, close_code code) override {
+    demand(why != errc::ok, "a failure has a reason");
+    if (code == close_code::abnormal) {
+      is_closing_ = true;  // nobody is left to send a close frame to
+      end({});
+    } else {
+      end(encoded(code));
+    }
+    note_end('f', code, make_error_code(why).message());
+  }
+
+  /// Notes an event and acts on it; returns the reaction, for what a message alone can do.
+  std::uint8_t note(char kind, std::span<const std::byte> payload) {
+    demand(!has_ended_, "nothing is reported after the end");
+    demand(!is_closing_, "nothing is reported after our close");
+    demand(!is_paused_, "nothing is reported after a pause");
+    // Not for ever: a large message's bytes may be thousands of small frames.
+    const std::uint8_t reaction =
+        noted_ < max_reactions ? reactions_[noted_ % reactions_.size()] : std::uint8_t{0};
+    ++noted_;
+    result_.events.append(1, kind).append(fuzz::text_of(payload)).append(1, '\n');
+    if (reaction != 0) check();
+    if ((reaction & 1) != 0) ping("from a callback");
+    if ((reaction & 2) != 0) consume(ws_.output_size() / 2);
+    if ((reaction & 4) != 0) settle();
+    if ((reaction & 96) == 96) close(close_code::going_away, "from a callback");
+    if ((reaction & 160) == 160 && !has_ended_) ws_.receive_eof(*this);
+    return reaction;
+  }
+  void note_end(char kind, close_code code, std::string_view text) {
+    result_.events.append(1, kind).append(encoded(code)).append(text);
+    demand(!ws_.is_open() && !ws_.writable() && ws_.ping({}) == errc::closed, "the end is the end");
+  }
+  void end(std::string closed) {
+    demand(!has_ended_ && !is_paused_, "there is one end, and none after a pause");
+    if (!is_closing_) expected_.closed = std::move(closed);
+    has_ended_ = true;
+  }
+
+  // --- Out ---
+
+  void command(message_view m) {
+    commanded_ += m.size();
+    ++commands_;
+    expected_.commanded.add(m.kind() == message_kind::text ? 1 : 2, fuzz::text_of(m.bytes()));
+  }
+
+  void send(std::size_t size, bool shared) {
+    size = std::min({size, largest_message, max_commanded - commanded_});
+    if (!ws_.writable()) return;
+    const auto payload = fuzz::bytes_of(pattern).first(size);
+    const message m(message_kind::binary, shared ? shared_bytes::copy_of(payload) : shared_bytes());
+    const message_view view = shared ? message_view(m) : message_view(message_kind::text, payload);
+    command(view);
+    ws_.send(view);
+  }
+
+  std::optional<outgoing> next() override {
+    demand(ws_.writable(), "a message is asked for when there is room");
+    if (left_to_pull_ == 0 || commanded_ + pull_size_ > max_commanded) return std::nullopt;
+    --left_to_pull_;
+    const message m(message_kind::text, shared_bytes::copy_of(fuzz::bytes_of(pattern).first(pull_size_)));
+    command(m);
+    return outgoing{m};
+  }
+
+  void ping(std::string_view payload) {
+    const std::error_code error = ws_.ping(fuzz::bytes_of(payload));
+    if (!ws_.is_open()) return demand(error == errc::closed, "no ping follows the close");
+    if (payload.size() > 125) return demand(error == errc::bad_argument, "a ping has up to 125 bytes");
+    demand(!error, "a ping of up to 125 bytes is sent");
+    ++commands_;
+    expected_.commanded.add(9, payload);
+  }
+
+  void close(close_code code, std::string_view reason) {
+    const bool was_open = ws_.is_open();
+    const std::error_code error = ws_.close(code, reason, now_);
+    if (!was_open) return demand(error == errc::closed, "there is one close");
+    const auto number = static_cast<unsigned>(code);
+    const bool no_code = number == 1005;
+    const bool for_the_wire = (number >= 1000 && number <= 1003) || (number >= 1007 && number <= 1014) ||
+                              (number >= 3000 && number <= 4999);
+    const bool valid = (no_code ? reason.empty() : for_the_wire) && reason.size() <= 123 &&
+                       is_valid_utf8(fuzz::bytes_of(reason));
+    if (!valid)
+      return demand(error == errc::bad_argument && ws_.is_open(), "close() refuses what must not be sent");
+    demand(!error && !ws_.is_open(), "and takes what may be");
+    is_closing_ = true;
+    closed_at_ = now_;
+    expected_.closed = no_code ? std::string() : encoded(code).append(reason);
+  }
+
+  void consume(std::size_t n) {
+    check();
+    look();
+    result_.written.append(text_, 0, n);
+    text_.erase(0, n);
+    ws_.consume(n);
+    pieces_seen_.clear();
+    check();
+  }
+  void settle() {
+    check();
+    ws_.settle();
+    pieces_seen_.clear();
+  }
+
+  /// What holds after every call. Sees the output after settle() only when it is asked for again.
+  void check() {
+    const auto holds_behind = [](std::size_t& at, std::span<const std::byte> piece) {
+      if (text_.compare(at, piece.size(), fuzz::text_of(piece)) != 0) return false;
+      at += piece.size();
+      return true;
+    };
+    std::size_t at = 0;
+    for (const auto piece : pieces_seen_) demand(holds_behind(at, piece), "output() is stable");
+    demand(pieces_seen_.empty() || at == text_.size(), "all of output() is stable");
+    if (!pieces_seen_.empty() || ws_.output_size() != text_.size()) look();
+
+    const time_point deadline =
+        is_closing_ && !has_ended_ ? closed_at_ + options_.close_timeout : time_point::max();
+    demand(ws_.deadline() == deadline, "there is a deadline while the close handshake runs");
+    demand(ws_.is_open() == !(is_closing_ || has_ended_), "it is open until it closes or ends");
+    demand(ws_.wants_shutdown() == (has_ended_ && ws_.output_size() == 0), "shutdown waits for the output");
+    const std::size_t allowed = 2 * options_.max_message_size + 2 * ws_.output_size() + 2 * largest_message +
+                                256 * (commands_ + options_.max_queued_pongs);
+    demand(heap_.growth() <= static_cast<std::ptrdiff_t>(allowed), "the heap holds what the limits allow");
+  }
+
+  /// Notes the output, which begins as it was.
+  void look() {
+    pieces_seen_.clear();
+    std::size_t at = 0;
+    for (const auto piece : ws_.output()) {
+      const std::size_t known = std::min(piece.size(), text_.size() - std::min(at, text_.size()));
+      demand(text_.compare(at, known, fuzz::text_of(piece.first(known))) == 0, "output() goes on as it was");
+      text_ += fuzz::text_of(piece.subspan(known));
+      at += piece.size();
+      pieces_seen_.push_back(piece);
+    }
+    demand(at == text_.size() && at == ws_.output_size(), "output() is as large as it says");
+  }
+
+  static std::string encoded(close_code code) {
+    const auto number = static_cast<std::uint16_t>(code);
+    return {static_cast<char>(number >> 8), static_cast<char>(number & 255)};
+  }
+  static std::string made_pattern() {
+    std::string text(largest_message, '\0');
+    for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(' ' + (i * i + i / 95) % 95);
+    return text;
+  }
+  static std::vector<std::span<const std::byte>> with_pieces() {
+    std::vector<std::span<const std::byte>> pieces;
+    pieces.reserve(64 * 1024);
+    return pieces;
+  }
+
+  inline static const std::string pattern = made_pattern();
+  inline static std::string pending_ = with_room();  // received from the peer and not yet used
+  inline static std::string text_ = with_room();     // the output, as it was seen last
+  inline static std::vector<std::span<const std::byte>> pieces_seen_ = with_pieces();
+  inline static fuzz::sent_frames expected_;
+
+  transcript& result_;
+  const role own_;
+  const connection_options options_;
+  fuzz::splits pieces_;
+  fuzz::input script_;
+  const bool in_pieces_;
+  std::array<std::uint8_t, 4> reactions_{};
+  std::size_t noted_ = 0;
+  std::size_t filled_ = 0;
+  std::size_t commanded_ = 0;
+  std::size_t commands_ = 0;
+  std::size_t left_to_pull_ = 0;
+  std::size_t pull_size_ = 0;
+  time_point now_{1h};
+  time_point closed_at_ = now_;
+  bool is_paused_ = false;
+  bool is_closing_ = false;
+  bool has_ended_ = false;
+  numbered_keys keys_;
+  output_workspace workspace_;
+  const heap_watch heap_;
+  connection ws_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static transcript whole;
+  static transcript in_pieces;
+  const fuzz::input script(data, std::min(size, max_script_size));
+  run(script, false, whole).to_its_end();
+  run(script, true, in_pieces).to_its_end();
+  demand(in_pieces.events == whole.events, "pieces give the same events");
+  demand(in_pieces.written == whole.written, "pieces give the same output");
+  return 0;
+}

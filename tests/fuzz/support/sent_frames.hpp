@@ -1,0 +1,105 @@
+#ifndef FAIRLEAD_TESTS_FUZZ_SUPPORT_SENT_FRAMES_HPP
+#define FAIRLEAD_TESTS_FUZZ_SUPPORT_SENT_FRAMES_HPP
+
+#include <fairlead/protocol/connection.hpp>
+
+#include <fuzz/support/input.hpp>
+#include <fuzz/support/plain_frame.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fuzz {
+
+/// A list of frames in one text, so that room for it can be taken before the heap is watched.
+class frame_list {
+ public:
+  static constexpr std::size_t room = 4 * 1024 * 1024;
+
+  frame_list() { text_.reserve(room); }
+
+  void clear() noexcept { text_.clear(); }
+  void add(unsigned opcode, std::string_view payload) {
+    const std::size_t size = payload.size();
+    demand(text_.size() + size + 8 < room, "the target asks for no more than it has room for");
+    for (const std::size_t part : {std::size_t{opcode}, size & 255, size >> 8 & 255, size >> 16}) {
+      text_ += static_cast<char>(part);
+    }
+    text_ += payload;
+  }
+
+  /// Takes the next payload off `rest`, which began as text().
+  static std::string_view take_payload(std::string_view& rest) noexcept {
+    const auto at = [rest](std::size_t i) { return std::size_t{static_cast<unsigned char>(rest[i])}; };
+    const std::string_view payload = rest.substr(4, at(1) | at(2) << 8 | at(3) << 16);
+    rest.remove_prefix(4 + payload.size());
+    return payload;
+  }
+  std::string_view text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// What a connection has to send, noted while it is told to, and compared with what it has sent.
+struct sent_frames {
+  frame_list commanded;               ///< Messages and pings, in order.
+  frame_list pings;                   ///< Those received, while open.
+  std::optional<std::string> closed;  ///< The payload of the close frame, as far as it is known.
+
+  void clear() noexcept {
+    commanded.clear();
+    pings.clear();
+    closed.reset();
+  }
+
+  /// `stream` is all that was written, to the last byte that there was to write; `is_open` says whether the
+  /// connection is.
+  void check(fairlead::role own, std::string_view stream, bool is_open) {
+    static frame_list found;
+    found.clear();
+    std::string_view unanswered = pings.text();
+    newest_pong_.clear();
+    bool is_closed = false;
+    while (!stream.empty()) {
+      demand(!is_closed, "nothing follows the close frame");
+      const plain_header h = read_plain_header(bytes_of(stream));
+      demand(h.valid && h.rsv == 0 && h.fin && h.opcode != 0, "a frame is one that the RFC allows");
+      demand(h.masked == (own == fairlead::role::client), "a client masks, a server does not");
+      demand(stream.size() - h.size >= h.payload_size, "a frame is whole");
+      payload_.assign(stream.substr(h.size, static_cast<std::size_t>(h.payload_size)));
+      stream.remove_prefix(h.size + payload_.size());
+      for (std::size_t i = 0; h.masked && i < payload_.size(); ++i) {
+        payload_[i] = static_cast<char>(std::byte(payload_[i]) ^ h.key[i % 4]);
+      }
+      if (h.opcode == 8) {
+        is_closed = true;
+        demand(closed.has_value() && payload_.starts_with(*closed), "the close frame says why");
+        demand(payload_.size() >= 2 || closed->empty(), "without a code it is empty");
+      } else if (h.opcode == 10) {
+        demand(!unanswered.empty(), "a pong answers a ping");
+        while (frame_list::take_payload(unanswered) != payload_) {
+          demand(!unanswered.empty(), "a pong has the payload of a ping that is not answered yet");
+        }
+        newest_pong_ = payload_;
+      } else {
+        found.add(h.opcode, payload_);
+      }
+    }
+    demand(found.text() == commanded.text(), "just what was commanded is sent, in order");
+    demand(is_closed == closed.has_value(), "a close frame is sent if it has to be");
+    if (!is_open || unanswered.empty()) return;
+    std::string_view newest_ping;
+    while (!unanswered.empty()) newest_ping = frame_list::take_payload(unanswered);
+    demand(newest_ping == newest_pong_, "the newest ping is answered");
+  }
+
+ private:
+  std::string payload_;
+  std::string newest_pong_;
+};
+
+}  // namespace fuzz
+
+#endif
