@@ -9,7 +9,7 @@ endmacro()
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 fairlead_need(Threads libc6-dev)
-fairlead_need(OpenSSL libssl-dev 3.0 COMPONENTS Crypto)
+fairlead_need(OpenSSL libssl-dev 3.0 COMPONENTS SSL Crypto)
 fairlead_need(simdjson libsimdjson-dev 3.0)
 fairlead_need(ZLIB zlib1g-dev 1.2.13)
 

@@ -15,3 +15,5 @@
 #include <fairlead/net/impl/socket.ipp>
 #include <fairlead/net/impl/static_files.ipp>
 #include <fairlead/net/impl/timer_wheel.ipp>
+#include <fairlead/net/impl/tls.ipp>
+#include <fairlead/net/impl/tls_link.ipp>

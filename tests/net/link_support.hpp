@@ -5,7 +5,10 @@
 #include <fairlead/net/epoll_set.hpp>
 #include <fairlead/net/link.hpp>
 #include <fairlead/net/memory_link.hpp>
+#include <fairlead/net/tls_link.hpp>
 #include <fairlead/time.hpp>
+
+#include <support/certificates.hpp>
 
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/io_context.hpp>
@@ -301,15 +304,44 @@ inline bool runs_out(asio::io_context& context) {
   return context.stopped();
 }
 
-enum class link_form { memory, epoll_tcp, epoll_local, asio_tcp, asio_local };
+enum class link_form {
+  memory,
+  epoll_tcp,
+  epoll_local,
+  asio_tcp,
+  asio_local,
+  tls_memory,
+  tls_epoll_tcp,
+  tls_asio_local,
+};
 
-inline constexpr std::array all_link_forms{link_form::memory, link_form::epoll_tcp, link_form::epoll_local,
-                                           link_form::asio_tcp, link_form::asio_local};
+inline constexpr std::array all_link_forms{link_form::memory,        link_form::epoll_tcp,
+                                           link_form::epoll_local,   link_form::asio_tcp,
+                                           link_form::asio_local,    link_form::tls_memory,
+                                           link_form::tls_epoll_tcp, link_form::tls_asio_local};
 
 inline std::string name_of(link_form form) {
-  constexpr std::array names{"memory", "epoll over TCP", "epoll over a local socket", "Asio over TCP",
-                             "Asio over a local socket"};
+  constexpr std::array names{"memory",
+                             "epoll over TCP",
+                             "epoll over a local socket",
+                             "Asio over TCP",
+                             "Asio over a local socket",
+                             "TLS over memory",
+                             "TLS in an epoll set over TCP",
+                             "TLS with Asio over a local socket"};
   return names[static_cast<std::size_t>(form)];
+}
+
+inline bool is_tls(link_form form) { return form >= link_form::tls_memory; }
+
+/// The form that is below one with TLS.
+inline link_form below(link_form form) {
+  switch (form) {
+    case link_form::tls_memory: return link_form::memory;
+    case link_form::tls_epoll_tcp: return link_form::epoll_tcp;
+    case link_form::tls_asio_local: return link_form::asio_local;
+    default: return form;
+  }
 }
 
 inline fairlead::link_ptr make_asio_link(asio::io_context& context, descriptor socket, int family) {
@@ -321,24 +353,16 @@ inline fairlead::link_ptr make_asio_link(asio::io_context& context, descriptor s
 /// Two ends of one connection, in a context of their own.
 struct joined_links {
   explicit joined_links(link_form f) : form(f) {
-    if (form == link_form::memory) {
-      std::tie(near.link, far.link) = fairlead::make_memory_pair(context.get_executor());
-      return;
-    }
-    const bool tcp = form == link_form::epoll_tcp || form == link_form::asio_tcp;
-    socket_pair sockets = tcp ? make_tcp_pair() : make_local_pair();
-    far_socket = sockets.far.get();
-    if (form == link_form::epoll_tcp || form == link_form::epoll_local) {
-      auto& set = asio::use_service<fairlead::epoll_set>(context);
-      near.link = set.make_link(sockets.near.release());
-      far.link = set.make_link(sockets.far.release());
-    } else {
-      near.link = make_asio_link(context, std::move(sockets.near), tcp ? AF_INET : AF_UNIX);
-      far.link = make_asio_link(context, std::move(sockets.far), tcp ? AF_INET : AF_UNIX);
-    }
+    join(below(form));
+    if (!is_tls(form)) return;
+    const certificates::usual& usual = certificates::usual::instance();
+    near.link = fairlead::make_tls_link(context.get_executor(), std::move(near.link), usual.server());
+    far.link = fairlead::make_tls_link(context.get_executor(), std::move(far.link), usual.client(), "localhost", 1);
   }
 
+  /// TLS has shaken hands when this returns, so that all forms take bytes at once.
   void start() {
+    if (is_tls(form)) shake_hands();
     near.start();
     far.start();
   }
@@ -357,6 +381,38 @@ struct joined_links {
   recorder near;
   recorder far;
   int far_socket = -1;
+
+ private:
+  void shake_hands() {
+    recorder first_near, first_far;
+    first_near.link = std::move(near.link);
+    first_far.link = std::move(far.link);
+    first_near.start();
+    first_far.start();
+    first_near.send("1");
+    first_far.send("2");
+    run_until(context, [&] { return first_near.received == "2" && first_far.received == "1"; });
+    near.link = std::move(first_near.link);
+    far.link = std::move(first_far.link);
+  }
+
+  void join(link_form plain) {
+    if (plain == link_form::memory) {
+      std::tie(near.link, far.link) = fairlead::make_memory_pair(context.get_executor());
+      return;
+    }
+    const bool tcp = plain == link_form::epoll_tcp || plain == link_form::asio_tcp;
+    socket_pair sockets = tcp ? make_tcp_pair() : make_local_pair();
+    far_socket = sockets.far.get();
+    if (plain == link_form::epoll_tcp || plain == link_form::epoll_local) {
+      auto& set = asio::use_service<fairlead::epoll_set>(context);
+      near.link = set.make_link(sockets.near.release());
+      far.link = set.make_link(sockets.far.release());
+    } else {
+      near.link = make_asio_link(context, std::move(sockets.near), tcp ? AF_INET : AF_UNIX);
+      far.link = make_asio_link(context, std::move(sockets.far), tcp ? AF_INET : AF_UNIX);
+    }
+  }
 };
 
 }  // namespace link_support
