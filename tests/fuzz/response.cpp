@@ -4,7 +4,7 @@
 // - it refuses no other than those its contract names;
 // - every error has a response that can be sent, and so has an upgrade whose sub-protocol is a token.
 //
-// Aims at: handshake/impl/response.ipp handshake/impl/http_status.ipp
+// Aims at: handshake/impl/response.ipp handshake/impl/http_status.ipp handshake/impl/sent_field.ipp
 
 #include <fairlead/handshake/http_field.hpp>
 #include <fairlead/handshake/response.hpp>
@@ -92,6 +92,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   check_encoded(error_response(error), head_only);
   demand(encode(error_response(error)).error == errc::ok, "every error has a response");
+  demand(make_error_code(status) == errc_condition::handshake_failed, "every status is a failed handshake");
+  demand(make_error_code(status).message().ends_with(reason_phrase(status)), "and names its reason");
   const response upgrade = upgrade_response(subprotocol, subprotocol);
   check_encoded(upgrade, head_only);
   demand(!(subprotocol.empty() || is_token(subprotocol)) || encode(upgrade).error == errc::ok,

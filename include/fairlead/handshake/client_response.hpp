@@ -21,8 +21,8 @@ struct upgrade_agreement {
 
 /// Checks the answer to encode_upgrade_request() (RFC 6455 section 4.1, the list of what a client MUST
 /// validate) and reports the first fault in this order: the http_status, if it is not 101;
-/// errc::upgrade_missing for Upgrade or Connection; bad_accept_key; bad_extensions; bad_extension_response;
-/// bad_subprotocol. Throws std::bad_alloc.
+/// errc::upgrade_missing for Upgrade or Connection, or an empty head; bad_accept_key; bad_extensions;
+/// bad_extension_response; bad_subprotocol. Throws std::bad_alloc.
 ///
 /// \param offer    The same that was sent; its key and its sub-protocols count.
 /// \param options  Those that offer_deflate() was given, valid; not enabled if it was not offered.

@@ -21,6 +21,7 @@ inline std::optional<std::string_view> field_at_most_once(const response_head& h
 
 /// RFC 6455 section 4.1, items 1 to 4 of what the client must validate in the server's response.
 inline std::error_code upgrade_fault(const response_head& head, std::string_view key) {
+  if (head.status() == http_status{}) return errc::upgrade_missing;
   if (head.status() != http_status::switching_protocols) return head.status();
   const std::optional<std::string_view> protocol = field_at_most_once(head, "Upgrade");
   if (!protocol || !equals_ignoring_case(*protocol, "websocket") ||
