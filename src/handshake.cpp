@@ -1,5 +1,8 @@
 #include <fairlead/handshake/impl/accept_key.ipp>
+#include <fairlead/handshake/impl/client_request.ipp>
+#include <fairlead/handshake/impl/client_response.ipp>
 #include <fairlead/handshake/impl/extension.ipp>
+#include <fairlead/handshake/impl/head_reader.ipp>
 #include <fairlead/handshake/impl/host.ipp>
 #include <fairlead/handshake/impl/http_field.ipp>
 #include <fairlead/handshake/impl/http_status.ipp>
@@ -9,5 +12,10 @@
 #include <fairlead/handshake/impl/request_head.ipp>
 #include <fairlead/handshake/impl/request_parser.ipp>
 #include <fairlead/handshake/impl/response.ipp>
+#include <fairlead/handshake/impl/response_head.ipp>
+#include <fairlead/handshake/impl/response_parser.ipp>
+#include <fairlead/handshake/impl/sent_field.ipp>
+#include <fairlead/handshake/impl/status_line.ipp>
 #include <fairlead/handshake/impl/subprotocol.ipp>
 #include <fairlead/handshake/impl/upgrade.ipp>
+#include <fairlead/handshake/impl/url.ipp>

@@ -42,13 +42,12 @@ enum class errc {
   http_version_not_supported = 44,
   bad_host = 45,
   body_not_allowed = 46,
-  upgrade_missing = 47,        ///< No `Upgrade: websocket` with `Connection: Upgrade`.
+  upgrade_missing = 47,        ///< No `Upgrade: websocket` with `Connection: Upgrade`, asked or answered.
   bad_websocket_version = 48,  ///< Sec-WebSocket-Version other than one 13.
   bad_websocket_key = 49,      ///< Not exactly one Sec-WebSocket-Key of 16 bytes in base64.
-  bad_subprotocol = 50,        ///< Sec-WebSocket-Protocol that is not a list of tokens.
+  bad_subprotocol = 50,        ///< Sec-WebSocket-Protocol that is no list of tokens, or was not offered.
   bad_status_line = 51,
-  upgrade_refused = 52,  ///< The server answered with a status other than 101.
-  bad_accept_key = 53,   ///< Sec-WebSocket-Accept does not answer the key (section 4.1).
+  bad_accept_key = 53,  ///< Sec-WebSocket-Accept does not answer the key (section 4.1).
   handshake_timeout = 54,
   bad_extensions = 55,          ///< Sec-WebSocket-Extensions that is not a list of extensions.
   bad_extension_response = 56,  ///< The server agreed to an extension as it was not offered (section 4.1).
@@ -61,6 +60,27 @@ enum class errc {
   close_timeout = 64,    ///< The peer did not finish the close handshake in time.
   queue_full = 65,       ///< The outgoing queue reached its hard limit.
   bad_argument = 66,     ///< The caller passed what must not go on the wire.
+
+  // The client could not connect. A server that answers with another status than 101 is an http_status.
+  bad_url = 80,                        ///< Not a WebSocket URL that parse_url() takes.
+  bad_proxy_response = 81,             ///< The proxy's answer to CONNECT is not an HTTP response.
+  proxy_refused = 82,                  ///< The proxy answered CONNECT with a status other than 2xx or 407.
+  proxy_authentication_required = 83,  ///< The proxy answered CONNECT with 407.
+  resolve_timeout = 84,
+  connect_timeout = 85,
+  proxy_timeout = 86,
+  tls_timeout = 87,
+  proxy_lost = 88,
+  tls_lost = 89,
+  handshake_lost = 90,  ///< The end, or a reset, before the head of the server's answer was whole.
+  certificate_expired = 91,
+  certificate_not_yet_valid = 92,
+  certificate_untrusted = 93,   ///< Self-signed, or by an issuer who is not known.
+  certificate_wrong_host = 94,  ///< It is for other names than the URL's host.
+  certificate_revoked = 95,
+  certificate_invalid = 96,     ///< Not accepted for any other reason.
+  certificate_not_pinned = 97,  ///< Valid, but none of those that the options demand.
+  tls_failed = 98,              ///< Any other failure of the TLS handshake, or of the records after it.
 };
 
 /// Conditions for the questions that users ask of an error: `if (ec == errc_condition::protocol_violation)`.

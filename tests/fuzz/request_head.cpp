@@ -7,6 +7,7 @@
 // An exception ends the program, and so does a read outside the piece given.
 //
 // Aims at: handshake/impl/request_parser.ipp handshake/impl/request_head.ipp handshake/impl/request.ipp
+// Aims at: handshake/impl/head_reader.ipp
 // Aims at: handshake/impl/percent_encoding.ipp handshake/impl/host.ipp handshake/impl/http_field.ipp
 // Aims at: handshake/impl/upgrade.ipp handshake/impl/subprotocol.ipp handshake/impl/accept_key.ipp
 

@@ -4,7 +4,7 @@
 // - it refuses no other than those its contract names;
 // - every error has a response that can be sent, and so has an upgrade whose sub-protocol is a token.
 //
-// Aims at: handshake/impl/response.ipp handshake/impl/http_status.ipp
+// Aims at: handshake/impl/response.ipp handshake/impl/http_status.ipp handshake/impl/sent_field.ipp
 
 #include <fairlead/handshake/http_field.hpp>
 #include <fairlead/handshake/response.hpp>
@@ -36,7 +36,7 @@ bool may_be_sent(const response& answer) {
   const bool is_upgrade = number == 101;
   const bool has_content = !is_upgrade && number != 204 && number != 304;
   return (is_upgrade || (number >= 200 && number < 600)) && (has_content || answer.body.empty()) &&
-         std::all_of(answer.fields.begin(), answer.fields.end(), [&](const response_field& field) {
+         std::all_of(answer.fields.begin(), answer.fields.end(), [&](const header_field& field) {
            return is_token(field.name) && is_plain(field.value) &&
                   !is_one_of(field.name, {"Content-Length", "Transfer-Encoding"}) &&
                   (is_upgrade || !is_one_of(field.name, {"Connection"}));
@@ -64,7 +64,7 @@ void check_encoded(const response& answer, bool head_only) {
   demand(take_line(rest).starts_with("HTTP/1.1 " + std::to_string(number) + " "),
          "the status is the first line");
   bool names_protocols = false;
-  for (const response_field& field : answer.fields) {
+  for (const header_field& field : answer.fields) {
     demand(take_line(rest) == field.name + ": " + field.value, "the fields follow as they were given");
     names_protocols |= is_one_of(field.name, {"Upgrade"});
   }
@@ -86,12 +86,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::input in(data, size);
   const auto text = [&in] { return std::string(fuzz::text_of(in.bytes(in.byte()))); };
   const bool head_only = in.flag();
-  const auto error = static_cast<errc>(in.number(70));
+  const auto error = static_cast<errc>(in.number(static_cast<std::size_t>(errc::tls_failed)));
   const auto status = static_cast<http_status>(in.number(65'535));
   const std::string subprotocol = text();
 
   check_encoded(error_response(error), head_only);
   demand(encode(error_response(error)).error == errc::ok, "every error has a response");
+  demand(make_error_code(status) == errc_condition::handshake_failed, "every status is a failed handshake");
+  demand(make_error_code(status).message().ends_with(reason_phrase(status)), "and names its reason");
   const response upgrade = upgrade_response(subprotocol, subprotocol);
   check_encoded(upgrade, head_only);
   demand(!(subprotocol.empty() || is_token(subprotocol)) || encode(upgrade).error == errc::ok,

@@ -1,4 +1,4 @@
-#include <fairlead/handshake/request_parser.hpp>
+#include <fairlead/handshake/head_limits.hpp>
 
 #include <handshake/heads.hpp>
 #include <handshake/heap.hpp>
@@ -12,7 +12,8 @@
 
 using namespace fairlead;
 
-// What a request head may cost: bytes, memory, time. DESIGN section 6; TRUST H01-H03.
+// What a head may cost: bytes, memory, time. Most is said of requests: what reads responses is the same
+// detail::head_reader. DESIGN section 6; TRUST H01-H03.
 
 namespace {
 
@@ -174,4 +175,77 @@ TEST_CASE("a_head_in_single_bytes_costs_about_what_it_costs_whole") {
   const double whole = least_seconds([&] { parse(head.size()); });
   const double bytewise = least_seconds([&] { parse(1); });
   CHECK(bytewise <= 50 * whole);
+}
+
+TEST_CASE("a_response_may_have_each_limit_and_not_one_more") {
+  const auto error_of = [](const std::string& head, const head_limits& limits) {
+    const heads::outcome whole = heads::parse_whole<response_parser>(head, limits);
+    CHECK(heads::parse_in_pieces<response_parser>(head, 1, 1, limits) == whole);
+    return whole.result.error;
+  };
+  const std::string head =
+      heads::with("HTTP/1.1 403 Forbidden", "A: b\r\nLonger: " + std::string(50, 'c') + "\r\n");
+  for (const std::size_t less : {std::size_t{0}, std::size_t{1}}) {
+    const errc expected = less == 0 ? errc::ok : errc::head_too_large;
+    head_limits limits = no_limits;
+    limits.max_head_size = head.size() - less;
+    CHECK(error_of(head, limits) == expected);
+    limits = no_limits;
+    limits.max_line_size = 58 - less;
+    CHECK(error_of(head, limits) == expected);
+    limits = no_limits;
+    limits.max_fields = 2 - less;
+    CHECK(error_of(head, limits) == expected);
+  }
+}
+
+// What is skipped counts by itself, or a server's hints could eat up the room of its answer.
+TEST_CASE("limits_hold_for_each_head_of_an_interim_response") {
+  const std::string hints = heads::with("HTTP/1.1 103 Early Hints", "X: y\r\nX: y\r\n");
+  head_limits limits = no_limits;
+  limits.max_head_size = std::max(hints.size(), heads::upgraded.size());
+  limits.max_fields = 3;
+  CHECK(heads::parse_whole<response_parser>(hints + hints + heads::upgraded, limits).result.state ==
+        parse_state::done);
+  limits.max_fields = 1;
+  CHECK(heads::parse_whole<response_parser>(hints, limits).result.error == errc::head_too_large);
+}
+
+// H03: a 101 with 2000 fields.
+TEST_CASE("a_response_with_two_thousand_fields_is_refused_wherever_the_important_ones_are") {
+  const std::string important = heads::upgraded.substr(heads::upgraded.find("\r\n") + 2);
+  const std::string core = important.substr(0, important.size() - 2);
+  std::string half;
+  for (int i = 0; i < 1000; ++i) half += "X: y\r\n";
+  for (const std::string& lines : {core + half + half, half + core + half, half + half + core}) {
+    const std::string head = heads::with("HTTP/1.1 101 Switching Protocols", lines);
+    CHECK(heads::parse_whole<response_parser>(head).result.error == errc::head_too_large);
+  }
+}
+
+// H01, as the client: an endless head, and interim responses without end.
+TEST_CASE("an_unfinished_response_holds_no_more_than_its_limit") {
+  const head_limits limits;
+  std::string fields = "HTTP/1.1 101 Switching Protocols\r\n";
+  while (fields.size() < 2 * limits.max_head_size) fields += "X: " + std::string(1000, 'y') + "\r\n";
+  std::string hints;
+  while (hints.size() < 8 * limits.max_head_size) {
+    hints += heads::with("HTTP/1.1 103 Early Hints", "X: " + std::string(8000, 'y') + "\r\n");
+  }
+  for (const std::string& endless : {fields, hints}) {
+    const std::size_t before = heap::held();
+    parse_state state = parse_state::need_more;
+    response_parser parser;
+    std::size_t most = heap::held();
+    CHECK(most == before);
+    for (std::size_t at = 0; state == parse_state::need_more; at += 700) {
+      const std::string_view piece = std::string_view(endless).substr(at, 700);
+      state = parser.feed(std::as_bytes(std::span(piece))).state;
+      most = std::max(most, heap::held());
+    }
+    const std::size_t at_last = heap::held();
+    CHECK(state == parse_state::failed);
+    CHECK(most - before <= limits.max_head_size + 4096);
+    CHECK(at_last == before);
+  }
 }

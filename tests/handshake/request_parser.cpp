@@ -149,16 +149,6 @@ std::vector<refused_head> all_refused_heads() {
   return heads;
 }
 
-void check_every_split(const std::string& input) {
-  const heads::outcome whole = heads::parse_whole(input);
-  for (std::size_t at = 0; at <= input.size(); ++at) {
-    if (heads::parse_in_pieces(input, at, input.size()) == whole) continue;
-    FAIL("split at " << at << ":\n" << input);
-  }
-  CHECK(heads::parse_in_pieces(input, 1, 1) == whole);
-  CHECK(heads::parse_in_pieces(input, 3, 3) == whole);
-}
-
 }  // namespace
 
 TEST_CASE("parser_reads_method_target_and_fields") {
@@ -240,8 +230,8 @@ TEST_CASE("parser_refuses_each_forbidden_byte_in_method_and_target") {
 
 // H12.
 TEST_CASE("result_does_not_depend_on_how_the_head_was_split") {
-  for (const std::string& head : valid_heads()) check_every_split(head);
-  for (const refused_head& each : all_refused_heads()) check_every_split(each.head);
+  for (const std::string& head : valid_heads()) heads::check_every_split(head);
+  for (const refused_head& each : all_refused_heads()) heads::check_every_split(each.head);
 }
 
 TEST_CASE("parser_needs_more_on_every_prefix_of_a_valid_head") {
@@ -260,8 +250,8 @@ TEST_CASE("bytes_behind_the_head_are_not_consumed") {
     const std::string input = heads::upgrade + behind;
     const heads::outcome whole = heads::parse_whole(input);
     CHECK(whole.result == parse_result{parse_state::done, errc::ok, heads::upgrade.size()});
-    CHECK(whole.request == heads::parse_whole(heads::upgrade).request);
-    check_every_split(input);
+    CHECK(whole.head == heads::parse_whole(heads::upgrade).head);
+    heads::check_every_split(input);
   }
 }
 

@@ -60,7 +60,7 @@ class site {
 };
 
 std::string field_of(const response& r, std::string_view name) {
-  for (const response_field& f : r.fields) {
+  for (const header_field& f : r.fields) {
     if (f.name == name) return f.value;
   }
   return {};

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -20,12 +21,20 @@ constexpr bool is_forbidden_in_line(char c) noexcept {
 
 }  // namespace detail
 
-/// One line of an HTTP head (RFC 9110 section 5). Views of bytes that the request owns.
+/// One line of an HTTP head (RFC 9110 section 5). Views of bytes that the request, or response, owns.
 struct http_field {
   std::string_view name;   ///< As the peer wrote it: compare it with equals_ignoring_case().
   std::string_view value;  ///< Without the white space around it; may be empty.
 
   friend bool operator==(const http_field&, const http_field&) = default;
+};
+
+/// A field to send. Unlike http_field it owns its text.
+struct header_field {
+  std::string name;
+  std::string value;
+
+  friend bool operator==(const header_field&, const header_field&) = default;
 };
 
 /// Says whether `text` is a token: the form of methods, field names and sub-protocols (RFC 9110

@@ -3,6 +3,7 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/errc.hpp>
+#include <fairlead/handshake/http_field.hpp>
 #include <fairlead/handshake/http_status.hpp>
 
 #include <string>
@@ -12,19 +13,11 @@
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
-/// A field to send. Unlike http_field it owns its text.
-struct response_field {
-  std::string name;
-  std::string value;
-
-  friend bool operator==(const response_field&, const response_field&) = default;
-};
-
 /// The answer to a request: the upgrade itself, or anything else, after which the connection closes. Framing
 /// is not part of it: encode() adds Content-Length and Connection.
 struct response {
   http_status status = http_status::ok;
-  std::vector<response_field> fields;
+  std::vector<header_field> fields;
   std::string body;
 
   /// Adds a field; encode() judges it.

@@ -31,6 +31,12 @@ FAIRLEAD_DECL subprotocol_offer parse_subprotocols(std::span<const http_field> f
 FAIRLEAD_DECL std::optional<std::string_view> choose_subprotocol(
     std::span<const std::string_view> offered, std::span<const std::string> supported) noexcept;
 
+namespace detail {
+
+/// Says whether `names` are different tokens: what a list of sub-protocols must be.
+FAIRLEAD_DECL bool are_different_tokens(std::vector<std::string_view> names);
+
+}  // namespace detail
 }  // namespace fairlead::inline FAIRLEAD_ABI
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)

@@ -35,12 +35,12 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::http_version_not_supported: return "the HTTP version is not 1.1";
     case errc::bad_host: return "the request does not have exactly one valid Host";
     case errc::body_not_allowed: return "the request announces a body";
-    case errc::upgrade_missing: return "the request does not ask for an upgrade to websocket";
+    case errc::upgrade_missing: return "the HTTP head has no upgrade to websocket";
     case errc::bad_websocket_version: return "the WebSocket version is not 13";
     case errc::bad_websocket_key: return "the request does not have exactly one valid Sec-WebSocket-Key";
-    case errc::bad_subprotocol: return "Sec-WebSocket-Protocol is malformed";
+    case errc::bad_subprotocol:
+      return "Sec-WebSocket-Protocol is malformed, or answers with what was not offered";
     case errc::bad_status_line: return "the status line is malformed";
-    case errc::upgrade_refused: return "the server refused the upgrade";
     case errc::bad_accept_key: return "Sec-WebSocket-Accept does not answer the key";
     case errc::handshake_timeout: return "the handshake took too long";
     case errc::bad_extensions: return "Sec-WebSocket-Extensions is malformed";
@@ -52,6 +52,25 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::close_timeout: return "the peer did not finish the close handshake in time";
     case errc::queue_full: return "the outgoing queue is full";
     case errc::bad_argument: return "the argument must not be sent";
+    case errc::bad_url: return "the URL is not one of a WebSocket";
+    case errc::bad_proxy_response: return "the proxy's answer is not HTTP";
+    case errc::proxy_refused: return "the proxy refused to connect";
+    case errc::proxy_authentication_required: return "the proxy demands authentication";
+    case errc::resolve_timeout: return "the host's name was not resolved in time";
+    case errc::connect_timeout: return "the host did not accept the connection in time";
+    case errc::proxy_timeout: return "the proxy did not answer in time";
+    case errc::tls_timeout: return "the TLS handshake took too long";
+    case errc::proxy_lost: return "the proxy closed the connection";
+    case errc::tls_lost: return "the connection was lost during the TLS handshake";
+    case errc::handshake_lost: return "the connection was lost before the server answered";
+    case errc::certificate_expired: return "the server's certificate has expired";
+    case errc::certificate_not_yet_valid: return "the server's certificate is not valid yet";
+    case errc::certificate_untrusted: return "the server's certificate is not from a trusted issuer";
+    case errc::certificate_wrong_host: return "the server's certificate is for another host";
+    case errc::certificate_revoked: return "the server's certificate was revoked";
+    case errc::certificate_invalid: return "the server's certificate is not valid";
+    case errc::certificate_not_pinned: return "the server's certificate is not one that was demanded";
+    case errc::tls_failed: return "the TLS connection failed";
   }
   return "unknown error";
 }
@@ -87,7 +106,8 @@ class fairlead_condition_category final : public std::error_category {
       case errc_condition::limit_exceeded:
         return within(errc::message_too_big, errc::too_many_control_frames);
       case errc_condition::handshake_failed:
-        return within(errc::bad_request_line, errc::bad_extension_response);
+        return within(errc::bad_request_line, errc::bad_extension_response) ||
+               within(errc::bad_url, errc::tls_failed);
       case errc_condition::disconnected:
         return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||
                ec == errc::queue_full || within(errc::reserved_opcode, errc::too_many_control_frames);

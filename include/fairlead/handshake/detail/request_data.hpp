@@ -2,7 +2,7 @@
 #define FAIRLEAD_HANDSHAKE_DETAIL_REQUEST_DATA_HPP
 
 #include <fairlead/config.hpp>
-#include <fairlead/handshake/http_field.hpp>
+#include <fairlead/handshake/detail/head_data.hpp>
 
 #include <string>
 #include <string_view>
@@ -22,15 +22,13 @@ namespace detail {
 
 /// The one allocation behind a request: the parser fills it, the request reads it, and it never moves, so the
 /// views hold for as long as it lives.
-struct request_data {
-  std::vector<char> head;  ///< Request line, fields and empty line, as the peer sent them.
+struct request_data : head_data {
   std::string_view method;
   std::string_view target;
   std::string_view path;  ///< Of the target, or of `decoded_path` where the two differ.
   std::string_view query_string;
   std::string_view host;
   std::string decoded_path;
-  std::vector<http_field> fields;
   std::vector<path_param> params;
 };
 

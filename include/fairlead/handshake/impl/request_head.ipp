@@ -3,17 +3,14 @@
 
 #include <fairlead/handshake/detail/request_head.hpp>
 
+#include <fairlead/handshake/detail/head_reader.hpp>
 #include <fairlead/handshake/detail/host.hpp>
 #include <fairlead/handshake/detail/percent_encoding.hpp>
 
 #include <algorithm>
-#include <optional>
 #include <string>
-#include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
-
-inline constexpr std::string_view line_end = "\r\n";
 
 /// The three parts around the first and the last space; a line without two has an empty version.
 struct request_line_parts {
@@ -36,10 +33,7 @@ inline bool is_http_version(std::string_view text) noexcept {
          is_digit(text[7]);
 }
 
-/// A target in origin form: neither a proxy's absolute form nor CONNECT's authority, so a request never says
-/// where else to go. Beyond the URI grammar, `[`, `|` and their like pass: browsers send them unencoded in
-/// queries.
-inline bool is_origin_form(std::string_view target) noexcept {
+FAIRLEAD_DECL bool is_origin_form(std::string_view target) noexcept {
   const auto is_visible = [](char c) { return c > ' ' && c < 0x7F && c != '#'; };
   return target.starts_with('/') && std::all_of(target.begin(), target.end(), is_visible) &&
          is_percent_encoded(target);
@@ -57,11 +51,8 @@ FAIRLEAD_DECL errc check_request_line(std::string_view line) noexcept {
   return errc::ok;
 }
 
-/// Takes the next line off the front of `rest`.
-inline std::string_view take_line(std::string_view& rest) noexcept {
-  const std::string_view line = rest.substr(0, rest.find(line_end));
-  rest.remove_prefix(line.size() + line_end.size());
-  return line;
+FAIRLEAD_DECL errc check_start_line(const request_data& data) noexcept {
+  return check_request_line(start_line_of(data));
 }
 
 inline void read_request_line(request_data& data, std::string_view line) {
@@ -74,14 +65,6 @@ inline void read_request_line(request_data& data, std::string_view line) {
   if (data.path.find('%') == std::string_view::npos) return;
   data.decoded_path = percent_decode(data.path, plus_sign::is_itself).value_or(std::string());
   data.path = data.decoded_path;
-}
-
-/// RFC 9112 section 5: a name that is a token refuses space before the colon, folded lines and empty names at
-/// once.
-inline std::optional<http_field> read_field(std::string_view line) noexcept {
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return std::nullopt;
-  return http_field{line.substr(0, colon), trim_white_space(line.substr(colon + 1))};
 }
 
 /// RFC 9112 section 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
@@ -105,14 +88,9 @@ inline errc check_no_body(const request_data& data) noexcept {
 }
 
 FAIRLEAD_DECL errc read_head(request_data& data, std::size_t field_count) {
-  data.fields.reserve(field_count);
-  std::string_view rest(data.head.data(), data.head.size());
-  read_request_line(data, take_line(rest));
-  for (std::string_view line = take_line(rest); !line.empty(); line = take_line(rest)) {
-    const std::optional<http_field> field = read_field(line);
-    if (!field) return errc::bad_field;
-    data.fields.push_back(*field);
-  }
+  read_request_line(data, start_line_of(data));
+  const errc field_fault = read_fields(data, field_count);
+  if (field_fault != errc::ok) return field_fault;
   const errc host_fault = read_host(data);
   return host_fault != errc::ok ? host_fault : check_no_body(data);
 }

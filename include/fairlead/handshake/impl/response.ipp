@@ -4,6 +4,7 @@
 #include <fairlead/handshake/response.hpp>
 
 #include <fairlead/handshake/accept_key.hpp>
+#include <fairlead/handshake/detail/sent_field.hpp>
 #include <fairlead/handshake/http_field.hpp>
 #include <fairlead/handshake/upgrade.hpp>
 
@@ -14,8 +15,7 @@ namespace fairlead::inline FAIRLEAD_ABI {
 namespace detail {
 
 constexpr bool has_content(http_status status) noexcept {
-  constexpr auto no_content = static_cast<http_status>(204);
-  return status != http_status::switching_protocols && status != no_content &&
+  return status != http_status::switching_protocols && status != http_status::no_content &&
          status != http_status::not_modified;
 }
 
@@ -24,22 +24,15 @@ inline bool is_final_or_101(http_status status) noexcept {
   return status == http_status::switching_protocols || (number >= 200 && number <= 599);
 }
 
-/// Says whether encode() may write this field: it can end neither its line nor its message early.
-inline bool may_send(const response_field& field, http_status status) noexcept {
-  if (!is_token(field.name) || !is_field_value(field.value)) return false;
-  if (equals_ignoring_case(field.name, "Content-Length")) return false;
-  if (equals_ignoring_case(field.name, "Transfer-Encoding")) return false;
-  return status == http_status::switching_protocols || !equals_ignoring_case(field.name, "Connection");
+inline bool may_send(const header_field& field, http_status status) noexcept {
+  return is_sendable(field) &&
+         (status == http_status::switching_protocols || !equals_ignoring_case(field.name, "Connection"));
 }
 
 inline bool may_send(const response& answer) noexcept {
   return is_final_or_101(answer.status) && (has_content(answer.status) || answer.body.empty()) &&
          std::all_of(answer.fields.begin(), answer.fields.end(),
-                     [&](const response_field& field) { return may_send(field, answer.status); });
-}
-
-inline void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
+                     [&](const header_field& field) { return may_send(field, answer.status); });
 }
 
 inline void append_framing(std::string& out, const response& answer) {
@@ -47,7 +40,7 @@ inline void append_framing(std::string& out, const response& answer) {
   if (answer.status == http_status::switching_protocols) return;
   const bool names_protocols =
       std::any_of(answer.fields.begin(), answer.fields.end(),
-                  [](const response_field& field) { return equals_ignoring_case(field.name, "Upgrade"); });
+                  [](const header_field& field) { return equals_ignoring_case(field.name, "Upgrade"); });
   // RFC 9110 section 7.8: whoever sends Upgrade must list it in Connection, for it concerns this hop alone.
   append_field(out, "Connection", names_protocols ? "close, Upgrade" : "close");
 }
@@ -60,7 +53,7 @@ FAIRLEAD_DECL encoded_response encode(const response& answer, bool head_only) {
   std::string& out = encoded.bytes;
   out.append("HTTP/1.1 ").append(std::to_string(static_cast<unsigned>(answer.status)));
   out.append(" ").append(reason_phrase(answer.status)).append("\r\n");
-  for (const response_field& field : answer.fields) detail::append_field(out, field.name, field.value);
+  for (const header_field& field : answer.fields) detail::append_field(out, field.name, field.value);
   detail::append_framing(out, answer);
   out.append("\r\n");
   if (!head_only) out.append(answer.body);

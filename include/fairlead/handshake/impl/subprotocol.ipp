@@ -9,8 +9,9 @@
 namespace fairlead::inline FAIRLEAD_ABI {
 namespace detail {
 
-/// Sorted rather than compared in pairs: the peer decides how many there are.
-inline bool all_differ(std::vector<std::string_view> names) {
+// Sorted rather than compared in pairs: the peer decides how many there are.
+FAIRLEAD_DECL bool are_different_tokens(std::vector<std::string_view> names) {
+  if (!std::all_of(names.begin(), names.end(), is_token)) return false;
   std::sort(names.begin(), names.end());
   return std::adjacent_find(names.begin(), names.end()) == names.end();
 }
@@ -21,12 +22,9 @@ FAIRLEAD_DECL subprotocol_offer parse_subprotocols(std::span<const http_field> f
   std::vector<std::string_view> names;
   for (const http_field& field : fields) {
     if (!equals_ignoring_case(field.name, "Sec-WebSocket-Protocol")) continue;
-    for (const std::string_view name : field_elements(field.value)) {
-      if (!is_token(name)) return {errc::bad_subprotocol, {}};
-      names.push_back(name);
-    }
+    for (const std::string_view name : field_elements(field.value)) names.push_back(name);
   }
-  if (!detail::all_differ(names)) return {errc::bad_subprotocol, {}};
+  if (!detail::are_different_tokens(names)) return {errc::bad_subprotocol, {}};
   return {errc::ok, std::move(names)};
 }
 
