@@ -1,10 +1,13 @@
 #include <fairlead/net/impl/asio_configuration.ipp>
 #include <fairlead/net/impl/asio_link.ipp>
+#include <fairlead/net/impl/client.ipp>
+#include <fairlead/net/impl/client_handshake.ipp>
 #include <fairlead/net/impl/epoll_listener.ipp>
 #include <fairlead/net/impl/epoll_set.ipp>
 #include <fairlead/net/impl/http_exchange.ipp>
 #include <fairlead/net/impl/inbox.ipp>
 #include <fairlead/net/impl/mailbox.ipp>
+#include <fairlead/net/impl/mask_keys.ipp>
 #include <fairlead/net/impl/memory_link.ipp>
 #include <fairlead/net/impl/outbox.ipp>
 #include <fairlead/net/impl/route_table.ipp>

@@ -89,6 +89,7 @@ enum class errc_condition {
   limit_exceeded = 2,      ///< The peer passed one of our limits.
   handshake_failed = 3,    ///< There never was a WebSocket connection.
   disconnected = 4,        ///< The session is over, for whichever reason.
+  tls_failed = 5,          ///< TLS could not be agreed on, or the peer not be trusted.
 };
 
 /// The categories that `errc` and `errc_condition` belong to.

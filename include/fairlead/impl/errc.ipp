@@ -91,6 +91,7 @@ class fairlead_condition_category final : public std::error_category {
       case errc_condition::limit_exceeded: return "the peer passed a limit";
       case errc_condition::handshake_failed: return "the handshake failed";
       case errc_condition::disconnected: return "the session is over";
+      case errc_condition::tls_failed: return "TLS failed";
     }
     return "unknown condition";
   }
@@ -111,6 +112,8 @@ class fairlead_condition_category final : public std::error_category {
       case errc_condition::disconnected:
         return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||
                ec == errc::queue_full || within(errc::reserved_opcode, errc::too_many_control_frames);
+      case errc_condition::tls_failed:
+        return ec == errc::tls_timeout || ec == errc::tls_lost || within(errc::certificate_expired, errc::tls_failed);
     }
     return false;
   }

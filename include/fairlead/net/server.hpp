@@ -7,8 +7,10 @@
 #include <fairlead/handshake/response.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link.hpp>
+#include <fairlead/net/link_kind.hpp>
 #include <fairlead/net/session.hpp>
 #include <fairlead/net/session_options.hpp>
+#include <fairlead/net/tls.hpp>
 #include <fairlead/time.hpp>
 
 #include <asio/awaitable.hpp>
@@ -27,12 +29,6 @@
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
-/// What moves the bytes of accepted connections.
-enum class link_kind : unsigned char {
-  epoll,  ///< One epoll set for each thread: the least memory and time. Linux.
-  asio,   ///< Plain Asio sockets.
-};
-
 /// How a server listens and what its connections may cost. The defaults suit a server on the open internet.
 struct server_options {
   std::string address = "0.0.0.0";  ///< A numeric IPv4 or IPv6 address; `::` for both.
@@ -47,7 +43,10 @@ struct server_options {
 
   link_kind link = link_kind::epoll;
 
-  /// From the accept to the end of the request's head; then the connection is closed. An answer that the peer
+  /// When it is not empty all connections are TLS: `https` and `wss`. Keep a copy to reload() its certificates.
+  tls_server_context tls{};
+
+  /// From the accept, TLS included, to the end of the request's head; then the connection is closed. An answer that the peer
   /// does not take is given up after as long without progress.
   duration handshake_timeout = std::chrono::seconds(10);
 

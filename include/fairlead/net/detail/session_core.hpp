@@ -45,7 +45,7 @@ struct session_route {
 /// functions marked "any thread" runs on the thread of the service's context.
 class session_core final : public endpoint, private event_sink, private message_source {
  public:
-  session_core(session_service& service, link_ptr l, std::shared_ptr<const session_route> route,
+  session_core(session_service& service, role r, link_ptr l, std::shared_ptr<const session_route> route,
                std::string_view subprotocol);
   ~session_core() override;
 
@@ -54,7 +54,7 @@ class session_core final : public endpoint, private event_sink, private message_
     if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
 
-  /// Begins the session.
+  /// Begins the session of a server.
   ///
   /// \param response  The head that accepts the upgrade.
   /// \param deflate   What it agrees to; null for messages as they are.
@@ -62,7 +62,14 @@ class session_core final : public endpoint, private event_sink, private message_
   void open(std::string_view response, const deflate_params* deflate, request head,
             std::span<std::byte> behind);
 
+  /// Begins the session of a client. With callbacks nothing is received before begin_receiving().
+  ///
+  /// \param deflate  What was agreed to; null for messages as they are.
+  /// \param behind   The bytes that came behind the response.
+  void open_as_client(const deflate_params* deflate, std::span<std::byte> behind);
+
   // Any thread.
+  void begin_receiving();
   send_result try_send(message_view m);
   std::error_code try_close(close_code code, std::string_view reason);
   bool is_open() const noexcept { return accepting_.load(std::memory_order_relaxed); }
@@ -124,6 +131,10 @@ class session_core final : public endpoint, private event_sink, private message_
   void on_timer(time_point now) override;
   void drop() noexcept override;
 
+  bool has_receiving_callbacks() const noexcept {
+    return route_->callbacks.on_message || route_->callbacks.on_part;
+  }
+  void set_up(const deflate_params* deflate);
   bool in_own_turn() const noexcept { return session_service::current == this; }
   void start_route(request head);
   void on_coroutine_end(std::exception_ptr error);

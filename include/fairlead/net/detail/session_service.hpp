@@ -4,6 +4,7 @@
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/mailbox.hpp>
+#include <fairlead/net/detail/mask_keys.hpp>
 #include <fairlead/net/link.hpp>
 #include <fairlead/net/session.hpp>
 #include <fairlead/net/timer_wheel.hpp>
@@ -64,6 +65,7 @@ class session_service final : public asio::execution_context::service {
   asio::io_context& context() noexcept { return context_; }
   output_workspace& workspace() noexcept { return workspace_; }
   compression_workspace& compression() noexcept { return compression_; }
+  mask_key_source& mask_keys() noexcept { return mask_keys_; }
   const std::shared_ptr<mailbox>& letters() noexcept { return mailbox_; }
 
   /// The sessions and exchanges that own a link; may be read from any thread.
@@ -115,6 +117,7 @@ class session_service final : public asio::execution_context::service {
   asio::io_context& context_;
   output_workspace workspace_;
   compression_workspace compression_;
+  random_mask_keys mask_keys_;
   std::shared_ptr<mailbox> mailbox_;
   timer_wheel wheel_;
   asio::steady_timer timer_;

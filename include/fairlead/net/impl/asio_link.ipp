@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_IMPL_ASIO_LINK_IPP
 
 #include <fairlead/net/asio_link.hpp>
+#include <fairlead/net/detail/asio_error.hpp>
 #include <fairlead/net/detail/socket.hpp>
 
 #include <asio/buffer.hpp>
@@ -39,7 +40,7 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
     }
     write_result result;
     result.size = socket_.write_some(gather_, result.error);
-    result.error = is_wait(result.error) ? std::error_code() : plain(result.error);
+    result.error = is_wait(result.error) ? std::error_code() : plain_error(result.error);
     if (!result.error && result.size < size_of(gather)) wait_writable();
     return result;
   }
@@ -73,13 +74,6 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
 
   static bool is_wait(std::error_code ec) {
     return ec == asio::error::would_block || ec == asio::error::try_again;
-  }
-
-  // Asio has a system category of its own, whose values do not compare with std::errc.
-  static std::error_code plain(std::error_code ec) {
-    return ec.category() == asio::error::get_system_category()
-               ? std::error_code(ec.value(), std::system_category())
-               : ec;
   }
 
   void wait_readable() {
@@ -133,7 +127,7 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
     });
   }
 
-  void fail(std::error_code ec) { std::exchange(sink_, nullptr)->on_link_error(plain(ec)); }
+  void fail(std::error_code ec) { std::exchange(sink_, nullptr)->on_link_error(plain_error(ec)); }
 
   asio::generic::stream_protocol::socket socket_;
   link_sink* sink_ = nullptr;

@@ -75,7 +75,7 @@ FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> r
   if (deflate) accepted.add("Sec-WebSocket-Extensions", deflate->response);
   const std::string answer = encode(accepted).bytes;
   session_service& service = service_;
-  auto* const core = new session_core(service, std::move(link_), std::move(route), subprotocol);
+  auto* const core = new session_core(service, role::server, std::move(link_), std::move(route), subprotocol);
   end();  // the link has another sink from here on
   core->open(answer, deflate ? &deflate->params : nullptr, std::move(head), behind);
 }

@@ -11,6 +11,7 @@
 #include <fairlead/net/epoll_listener.hpp>
 #include <fairlead/net/epoll_set.hpp>
 #include <fairlead/net/server.hpp>
+#include <fairlead/net/tls_link.hpp>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/ip/tcp.hpp>
@@ -165,6 +166,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   }
 
   void begin(loop& l, link_ptr connection) {
+    if (options_.tls) connection = make_tls_link(l.context.get_executor(), std::move(connection), options_.tls);
     detail::http_exchange::begin(l.service, std::move(connection), routes_);
   }
 

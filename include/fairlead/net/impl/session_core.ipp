@@ -16,14 +16,15 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 // rest of a message that was refused: who sent it is to see why.
 inline constexpr std::size_t min_lingered_size = 16 * 1024 * 1024;
 
-FAIRLEAD_DECL session_core::session_core(session_service& service, link_ptr l,
+FAIRLEAD_DECL session_core::session_core(session_service& service, role r, link_ptr l,
                                          std::shared_ptr<const session_route> route,
                                          std::string_view subprotocol)
     : service_(service),
       mailbox_(service.letters()),
       link_(std::move(l)),
       route_(std::move(route)),
-      connection_(role::server, route_->options.connection, service.workspace()),
+      connection_(r, route_->options.connection, service.workspace(),
+                  r == role::client ? &service.mask_keys() : nullptr),
       subprotocol_(subprotocol) {}
 
 FAIRLEAD_DECL session_core::~session_core() = default;
@@ -33,16 +34,41 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
   add_reference();
   service_.add(*this);
   const session_service::turn turn(service_, *this);
-  if (route_->callbacks.on_part) connection_.receive_in_parts();
-  if (deflate != nullptr) {
-    connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
-  }
+  set_up(deflate);
   connection_.send_handshake(response);
   link_->start(*this);
   opened_ = true;
   start_route(std::move(head));
   if (!behind.empty()) feed(behind);
   flush();
+}
+
+FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, std::span<std::byte> behind) {
+  add_reference();
+  service_.add(*this);
+  const session_service::turn turn(service_, *this);
+  set_up(deflate);
+  link_->start(*this);
+  opened_ = true;
+  if (has_receiving_callbacks()) {
+    reading_paused_ = true;
+    link_->pause_reading();
+    if (!behind.empty()) more().unread.append(behind);
+  } else if (!behind.empty()) {
+    feed(behind);
+  }
+  flush();
+}
+
+FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
+  if (route_->callbacks.on_part) connection_.receive_in_parts();
+  if (deflate != nullptr) {
+    connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
+  }
+}
+
+FAIRLEAD_DECL void session_core::begin_receiving() {
+  if (has_receiving_callbacks()) request_resume();
 }
 
 FAIRLEAD_DECL void session_core::start_route(request head) {
@@ -286,7 +312,7 @@ FAIRLEAD_DECL void session_core::receive(std::unique_ptr<receive_waiter> waiter,
     if (!posted) (*shared)->schedule(std::move(*shared), errc::closed);
     return;
   }
-  if (route_->callbacks.on_message || route_->callbacks.on_part) {
+  if (has_receiving_callbacks()) {
     receive_waiter& refused = *waiter;
     return refused.schedule(std::move(waiter), errc::busy);
   }

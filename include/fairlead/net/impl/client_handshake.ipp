@@ -1,0 +1,288 @@
+#ifndef FAIRLEAD_NET_IMPL_CLIENT_HANDSHAKE_IPP
+#define FAIRLEAD_NET_IMPL_CLIENT_HANDSHAKE_IPP
+
+#include <fairlead/handshake/client_response.hpp>
+#include <fairlead/net/asio_link.hpp>
+#include <fairlead/net/detail/asio_error.hpp>
+#include <fairlead/net/detail/client_handshake.hpp>
+#include <fairlead/net/detail/socket.hpp>
+#include <fairlead/net/epoll_set.hpp>
+#include <fairlead/net/tls_link.hpp>
+
+#include <asio/local/stream_protocol.hpp>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+/// A fresh Sec-WebSocket-Key: 16 random bytes in base64 (RFC 6455 section 4.1).
+inline std::string make_websocket_key() {
+  std::array<unsigned char, 16> random;
+  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) throw std::bad_alloc();
+  std::array<unsigned char, 25> base64;  // with the NUL that OpenSSL writes
+  const int size = EVP_EncodeBlock(base64.data(), random.data(), static_cast<int>(random.size()));
+  return {reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(size)};
+}
+
+FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared_ptr<connect_attempt> attempt,
+                                           const std::string& url, client_options options, connected done) {
+  parsed_url parsed = parse_url(url);
+  if (parsed.error != errc::ok) return done.post(parsed.error, core_ptr());
+  if (!is_valid(options.session.deflate)) return done.post(errc::bad_argument, core_ptr());
+  auto* const handshake = new client_handshake(service, std::move(attempt), std::move(parsed.value), std::move(options),
+                                               std::move(done));
+  try {
+    handshake->start();
+  } catch (const std::system_error& e) {  // out of descriptors, or no system authorities
+    handshake->fail(plain_error(e.code()));
+  }
+}
+
+FAIRLEAD_DECL client_handshake::client_handshake(session_service& service, std::shared_ptr<connect_attempt> attempt,
+                                                 url where, client_options options, connected done)
+    : service_(service),
+      attempt_(std::move(attempt)),
+      url_(std::move(where)),
+      options_(std::move(options)),
+      done_(std::move(done)),
+      resolver_(service.context()),
+      parser_(options_.head) {
+  attempt_->handshake_ = this;
+  service_.add(*this);
+}
+
+FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake_ = nullptr; }
+
+FAIRLEAD_DECL void client_handshake::enter(connect_stage stage, duration limit) {
+  stage_ = stage;
+  deadline_ = clock::now() + limit;
+  service_.schedule(*this, deadline_);
+}
+
+FAIRLEAD_DECL void client_handshake::start() {
+  route_ = std::make_shared<session_route>(
+      session_route{std::move(options_.callbacks), nullptr, options_.session, std::move(options_.on_error)});
+  key_ = make_websocket_key();
+  extensions_ = offer_deflate(options_.session.deflate);
+  host_field_ = url_.host_field();
+  offer_ = {url_.target, host_field_, key_, route_->options.subprotocols, extensions_, options_.fields};
+  // Before anybody is asked for anything.
+  if (const errc refused = encode_upgrade_request(offer_).error; refused != errc::ok) return fail(refused);
+
+  if (!url_.local_path.empty()) {
+    addresses_.emplace_back(asio::local::stream_protocol::endpoint(url_.local_path));
+    enter(connect_stage::connect, options_.deadlines.connect);
+    return try_next();
+  }
+  if (options_.proxy) return resolve(options_.proxy->host, options_.proxy->port);
+  resolve(url_.host, url_.port);
+}
+
+// --- Resolving and connecting.
+
+FAIRLEAD_DECL void client_handshake::resolve(const std::string& host, std::uint16_t port) {
+  std::error_code not_numeric;
+  const auto address = asio::ip::make_address(host, not_numeric);
+  if (!not_numeric) {
+    addresses_.emplace_back(asio::ip::tcp::endpoint(address, port));
+    enter(connect_stage::connect, options_.deadlines.connect);
+    return try_next();
+  }
+  enter(connect_stage::resolve, options_.deadlines.resolve);
+  resolver_.async_resolve(
+      host, std::to_string(port), asio::ip::resolver_base::numeric_service,
+      [attempt = attempt_](std::error_code ec, const asio::ip::tcp::resolver::results_type& found) {
+        client_handshake* const self = attempt->handshake_;
+        if (self == nullptr || self->stage_ != connect_stage::resolve) return;
+        if (ec) return self->fail(plain_error(ec));
+        self->on_resolved(found);
+      });
+}
+
+// The families take turns, beginning with the one that the system prefers (RFC 8305 section 4).
+FAIRLEAD_DECL void client_handshake::on_resolved(const asio::ip::tcp::resolver::results_type& found) {
+  std::vector<asio::ip::tcp::endpoint> preferred, others;
+  for (const auto& entry : found) {
+    const bool is_preferred = preferred.empty() || entry.endpoint().protocol() == preferred.front().protocol();
+    (is_preferred ? preferred : others).push_back(entry.endpoint());
+  }
+  for (std::size_t i = 0; i < std::max(preferred.size(), others.size()); ++i) {
+    if (i < preferred.size()) addresses_.emplace_back(preferred[i]);
+    if (i < others.size()) addresses_.emplace_back(others[i]);
+  }
+  enter(connect_stage::connect, options_.deadlines.connect);
+  try_next();
+}
+
+FAIRLEAD_DECL void client_handshake::try_next() {
+  if (trials_.size() == addresses_.size()) {
+    const bool waits = std::ranges::any_of(trials_, [](const auto& t) { return t->is_under_way; });
+    if (!waits) fail(last_error_);
+    return;
+  }
+  const std::size_t index = trials_.size();
+  trials_.push_back(std::make_unique<trial>(trial{stream::socket(service_.context())}));
+  trials_.back()->socket.async_connect(addresses_[index], [attempt = attempt_, index](std::error_code ec) {
+    client_handshake* const self = attempt->handshake_;
+    if (self != nullptr && self->stage_ == connect_stage::connect) self->on_tried(index, plain_error(ec));
+  });
+  const bool is_last = trials_.size() == addresses_.size();
+  service_.schedule(*this, is_last ? deadline_ : std::min(deadline_, clock::now() + trial_delay));
+}
+
+FAIRLEAD_DECL void client_handshake::on_tried(std::size_t index, std::error_code ec) {
+  trials_[index]->is_under_way = false;
+  if (ec) {
+    last_error_ = ec;
+    return try_next();
+  }
+  stream::socket socket = std::move(trials_[index]->socket);
+  trials_.clear();
+  try {
+    on_connected(std::move(socket));
+  } catch (const std::system_error& e) {
+    fail(plain_error(e.code()));
+  }
+}
+
+FAIRLEAD_DECL void client_handshake::on_connected(stream::socket socket) {
+  if (url_.local_path.empty()) set_no_delay(socket.native_handle());
+  if (options_.link == link_kind::epoll) {
+    socket.native_non_blocking(true);
+    link_ = asio::use_service<epoll_set>(service_.context()).make_link(socket.release());
+  } else {
+    link_ = make_asio_link(std::move(socket));
+  }
+  if (options_.proxy && url_.local_path.empty()) return ask_proxy();
+  if (url_.secure) return begin_tls();
+  link_->start(*this);
+  ask_server();
+}
+
+// --- Over the link.
+
+FAIRLEAD_DECL void client_handshake::ask_proxy() {
+  encoded_request request = encode_connect_request(url_.authority(), options_.proxy->fields);
+  if (request.error != errc::ok) return fail(request.error);
+  enter(connect_stage::proxy, options_.deadlines.proxy);
+  link_->start(*this);
+  send(std::move(request.bytes));
+}
+
+FAIRLEAD_DECL void client_handshake::on_proxy_head(const response_head& head, bool is_last) {
+  const auto status = static_cast<unsigned>(head.status());
+  if (head.status() == http_status::proxy_authentication_required) return fail(errc::proxy_authentication_required);
+  if (status < 200 || status > 299) return fail(errc::proxy_refused);
+  // Neither TLS nor WebSocket lets the server speak first, so what follows would be the proxy's own.
+  if (!is_last) return fail(errc::bad_proxy_response);
+  parser_ = response_parser(options_.head);
+  if (url_.secure) return begin_tls();
+  ask_server();
+}
+
+FAIRLEAD_DECL void client_handshake::begin_tls() {
+  enter(connect_stage::tls, options_.deadlines.tls);
+  const std::string host = url_.local_path.empty() ? url_.host : "localhost";
+  link_ = make_tls_link(service_.context().get_executor(), std::move(link_), options_.tls, host, url_.port);
+  link_->start(*this);
+  send(encode_upgrade_request(offer_).bytes);  // taken once the handshake is done
+}
+
+FAIRLEAD_DECL void client_handshake::ask_server() {
+  enter(connect_stage::handshake, options_.deadlines.handshake);
+  send(encode_upgrade_request(offer_).bytes);
+}
+
+FAIRLEAD_DECL void client_handshake::send(std::string bytes) {
+  output_ = std::move(bytes);
+  written_ = 0;
+  write();
+}
+
+FAIRLEAD_DECL void client_handshake::write() {
+  const std::array<std::span<const std::byte>, 1> gather{std::as_bytes(std::span(output_)).subspan(written_)};
+  if (gather[0].empty()) return;
+  const write_result result = link_->write(gather);
+  if (result.error) return on_lost(result.error);
+  written_ += result.size;
+  if (stage_ == connect_stage::tls && result.size != 0) enter(connect_stage::handshake, options_.deadlines.handshake);
+}
+
+FAIRLEAD_DECL void client_handshake::on_bytes(std::span<std::byte> bytes) {
+  const parse_result parsed = parser_.feed(bytes);
+  if (parsed.state == parse_state::need_more) return;
+  const std::span<std::byte> behind = bytes.subspan(parsed.consumed);
+  try {
+    if (stage_ == connect_stage::proxy) {
+      if (parsed.state == parse_state::failed) return fail(errc::bad_proxy_response);
+      return on_proxy_head(parser_.take(), behind.empty());
+    }
+    if (parsed.state == parse_state::failed) return fail(parsed.error);
+    on_server_head(parser_.take(), behind);
+  } catch (const std::system_error& e) {
+    fail(plain_error(e.code()));
+  }
+}
+
+FAIRLEAD_DECL void client_handshake::on_server_head(response_head head, std::span<std::byte> behind) {
+  if (options_.on_response) options_.on_response(head);
+  const upgrade_agreement agreed = check_upgrade_response(head, offer_, route_->options.deflate);
+  if (agreed.error) return fail(agreed.error);
+  // The server's word is one of ours, which live as long as the session.
+  const auto chosen = std::ranges::find(route_->options.subprotocols, agreed.subprotocol);
+  const std::string_view subprotocol =
+      chosen != route_->options.subprotocols.end() ? std::string_view(*chosen) : std::string_view();
+  connected done = std::move(done_);
+  auto* const core = new session_core(service_, role::client, std::move(link_), std::move(route_), subprotocol);
+  const core_ptr opened(core);
+  end();  // the link has another sink from here on
+  core->open_as_client(agreed.deflate ? &*agreed.deflate : nullptr, behind);
+  done.post({}, opened);
+}
+
+// --- The end.
+
+FAIRLEAD_DECL void client_handshake::on_timer(time_point now) {
+  if (now < deadline_) return try_next();
+  switch (stage_) {
+    case connect_stage::resolve: return fail(errc::resolve_timeout);
+    case connect_stage::proxy: return fail(errc::proxy_timeout);
+    case connect_stage::tls: return fail(errc::tls_timeout);
+    case connect_stage::handshake: return fail(errc::handshake_timeout);
+    default: return fail(errc::connect_timeout);
+  }
+}
+
+// The link is gone; what it says itself is not more than that, but for TLS.
+FAIRLEAD_DECL void client_handshake::on_lost(std::error_code ec) {
+  if (ec == errc_condition::tls_failed) return fail(ec);
+  switch (stage_) {
+    case connect_stage::proxy: return fail(errc::proxy_lost);
+    case connect_stage::tls: return fail(errc::tls_lost);
+    default: return fail(errc::handshake_lost);
+  }
+}
+
+FAIRLEAD_DECL void client_handshake::fail(std::error_code ec) {
+  connected done = std::move(done_);
+  end();
+  done.post(ec, core_ptr());
+}
+
+FAIRLEAD_DECL void client_handshake::end() {
+  service_.cancel(*this);
+  service_.remove(*this);
+  delete this;
+}
+
+FAIRLEAD_DECL void client_handshake::drop() noexcept { delete this; }
+
+}  // namespace fairlead
+
+#endif

@@ -1,0 +1,38 @@
+#ifndef FAIRLEAD_NET_IMPL_MASK_KEYS_IPP
+#define FAIRLEAD_NET_IMPL_MASK_KEYS_IPP
+
+#include <fairlead/net/detail/mask_keys.hpp>
+
+#include <openssl/rand.h>
+
+#include <atomic>
+#include <system_error>
+
+#include <pthread.h>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+/// How often this process has come out of a fork since it first drew keys.
+inline unsigned count_forks() {
+  static std::atomic<unsigned> forks = 0;
+  [[maybe_unused]] static const int watching =
+      pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+  return forks.load(std::memory_order_relaxed);
+}
+
+FAIRLEAD_DECL mask_key random_mask_keys::next() {
+  const unsigned forks = count_forks();
+  if (left_ == 0 || forks_ != forks) {
+    if (RAND_bytes(reinterpret_cast<unsigned char*>(keys_.data()), sizeof keys_) != 1) {
+      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
+                              "no random bytes for mask keys");
+    }
+    left_ = keys_.size();
+    forks_ = forks;
+  }
+  return keys_[--left_];
+}
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif
