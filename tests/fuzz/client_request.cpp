@@ -1,5 +1,5 @@
-// What is demanded of a client's request, for any text as its URL, and any as the parts of its offer (RFC 6455 sections 3
-// and 4.1; TRUST H16):
+// What is demanded of a client's request, for any text as its URL, and any as the parts of its offer (RFC 6455
+// sections 3 and 4.1; TRUST H16):
 // - a URL that is accepted has a host or a local path, never both, and written again from its parts is the same URL;
 // - with it the request and the CONNECT can be sent, and a server reads just that host and that target;
 // - what is sent reads, line by line, as just what was offered, with no control byte but tabs in any line;
