@@ -4,8 +4,8 @@
 // - one that is accepted is within the limits, ends where its empty line does, has a status of 101 or 200 to 599, and
 //   written again from what it says reads as the same head, whatever follows;
 // - every field is found, also when the head was moved;
-// - what check_upgrade_response() accepts is a 101 with the answer to the key, and nothing that was not offered; what it
-//   refuses leaves nothing, and is a failed handshake.
+// - what check_upgrade_response() accepts is a 101 with the answer to the key, and nothing that was not offered; what
+//   it refuses leaves nothing, and is a failed handshake.
 // An exception ends the program, and so does a read outside the piece given.
 //
 // Aims at: handshake/impl/response_parser.ipp handshake/impl/response_head.ipp handshake/impl/head_reader.ipp
