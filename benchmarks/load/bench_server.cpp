@@ -1,7 +1,7 @@
 // The server that the load generator measures: echo of any message on /, broadcast to all connections on
 // /topic.
 //
-//   bench_server --port PORT --threads N
+//   bench_server [--port PORT] [--threads N]
 //                [--deflate 0|1] [--send-window BITS] [--receive-window BITS] [--send-takeover 0|1]
 //                [--receive-takeover 0|1] [--level N] [--memory-level N]
 //
@@ -9,14 +9,15 @@
 // session.
 #include <fairlead.hpp>
 
-#include <charconv>
+#include "program.hpp"
+
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
-#include <cstring>
+#include <exception>
 #include <limits>
 #include <mutex>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace {
@@ -44,52 +45,32 @@ class topic {
   std::vector<fairlead::session> members_;
 };
 
-unsigned long number_of(std::string_view text) {
-  unsigned long n = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw std::invalid_argument("'" + std::string(text) + "' is not a number");
-  }
-  return n;
-}
-
-/// Reads one of the options of compression; false for any other.
-bool set_deflate(fairlead::deflate_options& deflate, std::string_view option, std::string_view value) {
-  const unsigned long n = number_of(value);
-  if (option == "--deflate") {
-    deflate.enabled = n != 0;
-  } else if (option == "--send-window") {
-    deflate.send_window_bits = static_cast<std::uint8_t>(n);
-  } else if (option == "--receive-window") {
-    deflate.receive_window_bits = static_cast<std::uint8_t>(n);
-  } else if (option == "--send-takeover") {
-    deflate.send_takeover = n != 0;
-  } else if (option == "--receive-takeover") {
-    deflate.receive_takeover = n != 0;
-  } else if (option == "--level") {
-    deflate.level = static_cast<int>(n);
-  } else if (option == "--memory-level") {
-    deflate.memory_level = static_cast<int>(n);
-  } else {
-    return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) try {
+  const fairlead::deflate_options defaults;
+  const load::options arguments(argc, argv,
+                                {{"port", "0"},
+                                 {"threads", "1"},
+                                 {"deflate", "0"},
+                                 {"send-window", std::to_string(defaults.send_window_bits)},
+                                 {"receive-window", std::to_string(defaults.receive_window_bits)},
+                                 {"send-takeover", "0"},
+                                 {"receive-takeover", "0"},
+                                 {"level", std::to_string(defaults.level)},
+                                 {"memory-level", std::to_string(defaults.memory_level)}});
   fairlead::server_options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view option = argv[i];
-    if (option == "--port") {
-      options.port = static_cast<std::uint16_t>(number_of(argv[i + 1]));
-    } else if (option == "--threads") {
-      options.threads = number_of(argv[i + 1]);
-    } else if (!set_deflate(options.session.deflate, option, argv[i + 1])) {
-      throw std::invalid_argument("there is no option '" + std::string(option) + "'");
-    }
-  }
+  options.port = arguments.number<std::uint16_t>("port");
+  options.threads = arguments.number<std::size_t>("threads");
+  fairlead::deflate_options& deflate = options.session.deflate;
+  deflate.enabled = arguments.number("deflate") != 0;
+  deflate.send_window_bits = arguments.number<std::uint8_t>("send-window");
+  deflate.receive_window_bits = arguments.number<std::uint8_t>("receive-window");
+  deflate.send_takeover = arguments.number("send-takeover") != 0;
+  deflate.receive_takeover = arguments.number("receive-takeover") != 0;
+  deflate.level = arguments.number<int>("level");
+  deflate.memory_level = arguments.number<int>("memory-level");
+
   constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max() / 2;
   options.backlog = 16'384;
   options.session.connection.max_message_size = 64 * 1024 * 1024;

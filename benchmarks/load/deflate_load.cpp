@@ -1,7 +1,9 @@
-// Load with permessage-deflate on a server of this machine: what compression costs it. Echoes of JSON messages, one in
-// flight on each connection; what is sent was compressed before the first byte moves. Two modes:
-//   load    processor time of the server for each message, and the bytes on the wire
-//   memory  private memory of the server for each connection, after one message and after all of them
+// Load with permessage-deflate on a server of this machine: what compression costs it. JSON messages, one in flight on
+// each connection; what is sent was compressed before the first byte moves. Three modes:
+//   echo       each connection sends and gets its message back: processor time of the server for each message, and its
+//              bytes on the wire
+//   broadcast  one connection sends, and all get the message: the same for each message that arrives
+//   memory     echo: private memory of the server for each connection, after one message and after many
 // Prints one line of JSON. What the numbers mean: ../README.md.
 
 #include "client_socket.hpp"
@@ -12,8 +14,6 @@
 
 #include <zlib.h>
 
-#include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -31,8 +31,12 @@ namespace {
 
 using steady = std::chrono::steady_clock;
 
-// The windows hold no more than half of them, so a message never refers to itself a round ago.
 constexpr std::size_t messages_in_a_round = 64;
+
+// The largest window holds half a round of the smallest messages, so no message refers to itself a round ago. A reply
+// as it is fits a frame of the 16 bit length.
+constexpr std::size_t least_size = 1024;
+constexpr std::size_t most_size = 60'000;
 
 /// What the server answered to our offer.
 struct agreement {
@@ -79,13 +83,13 @@ std::vector<std::vector<char>> client_frames(const std::vector<std::string>& mes
   return frames;
 }
 
-/// Reads the echoes of one connection and compares them with what was sent.
-class echo_check {
+/// Reads what one connection receives and compares it with what was sent.
+class reply_check {
  public:
-  explicit echo_check(const agreement& agreed) : agreed_(agreed) { inflateInit2(&inflater_, -15); }
-  echo_check(const echo_check&) = delete;
-  echo_check& operator=(const echo_check&) = delete;
-  ~echo_check() { inflateEnd(&inflater_); }
+  explicit reply_check(const agreement& agreed) : agreed_(agreed) { inflateInit2(&inflater_, -15); }
+  reply_check(const reply_check&) = delete;
+  reply_check& operator=(const reply_check&) = delete;
+  ~reply_check() { inflateEnd(&inflater_); }
 
   void check(std::vector<char> payload, bool compressed, const std::string& sent) {
     std::string text(payload.begin(), payload.end());
@@ -100,7 +104,7 @@ class echo_check {
       text.resize(text.size() - inflater_.avail_out);
       if (!agreed_.server_takeover) inflateReset(&inflater_);
     }
-    if (text != sent) load::fail("a reply is not the echo of its message");
+    if (text != sent) load::fail("what came is not the message that was sent");
   }
 
  private:
@@ -133,135 +137,115 @@ struct frame {
 
 class deflate_run {
  public:
-  deflate_run(std::uint16_t port, std::size_t message_size)
-      : port_(port), messages_(load::json_messages::make(messages_in_a_round, message_size)) {}
+  deflate_run(std::uint16_t port, std::string path, std::size_t message_size)
+      : port_(port),
+        path_(std::move(path)),
+        messages_(load::json_messages::make(messages_in_a_round, message_size)) {}
 
   void open(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       connection& opened = connections_.emplace_back(connection{load::client_socket(port_)});
-      const agreement agreed(opened.socket.upgrade("/", port_, "permessage-deflate; client_max_window_bits"));
+      const agreement agreed(
+          opened.socket.upgrade(path_, port_, "permessage-deflate; client_max_window_bits"));
       if (frames_.empty()) {
         frames_ = client_frames(messages_, agreed);
-        first_ = std::make_unique<echo_check>(agreed);
+        first_ = std::make_unique<reply_check>(agreed);
       }
     }
   }
 
-  /// Each connection exchanges so many messages, one after the other.
-  void exchange(std::size_t messages) {
+  /// The first `senders` connections send the next message each, then every connection receives one.
+  void exchange(std::size_t senders) {
+    for (std::size_t i = 0; i < senders; ++i) {
+      const std::vector<char>& frame = frames_[next_];
+      connections_[i].socket.send_all(frame.data(), frame.size());
+    }
     for (connection& c : connections_) {
-      for (std::size_t i = 0; i < messages; ++i) {
-        send_next(c);
-        while (!receive(c)) continue;
-      }
+      while (!receive(c)) continue;
     }
+    next_ = (next_ + 1) % messages_in_a_round;
   }
 
-  /// All connections at once, one message in flight on each.
-  void run_for(std::chrono::duration<double> duration) {
-    std::vector<pollfd> watched;
-    for (connection& c : connections_) {
-      send_next(c);
-      watched.push_back({c.socket.fd(), POLLIN, 0});
-    }
-    const auto end = steady::now() + std::chrono::duration_cast<steady::duration>(duration);
-    std::size_t in_flight = connections_.size();
-    while (in_flight > 0) {
-      if (poll(watched.data(), watched.size(), 10'000) <= 0) load::fail("no reply for ten seconds");
-      const bool go_on = steady::now() < end;
-      for (std::size_t i = 0; i < watched.size(); ++i) {
-        if (watched[i].revents == 0 || !receive(connections_[i])) continue;
-        if (go_on)
-          send_next(connections_[i]);
-        else
-          --in_flight;
-      }
-    }
-  }
-
-  std::uint64_t messages() const { return messages_exchanged_; }
-  std::uint64_t bytes_in() const { return bytes_in_; }
-  std::uint64_t bytes_out() const { return bytes_out_; }
+  std::size_t connections() const { return connections_.size(); }
+  std::uint64_t received() const { return received_; }
+  std::uint64_t bytes_received() const { return bytes_received_; }
 
  private:
   struct connection {
     load::client_socket socket;
     std::vector<char> in{};
-    std::size_t next = 0;  // in the round
   };
 
-  void send_next(connection& c) {
-    const std::vector<char>& sent = frames_[c.next];
-    c.socket.send_all(sent.data(), sent.size());
-    bytes_in_ += sent.size();
-  }
-
-  /// Reads what is there, and says whether the reply is complete.
+  /// Reads what is there, and says whether the message is complete.
   bool receive(connection& c) {
     std::array<char, 4096> room;
     const ssize_t n = recv(c.socket.fd(), room.data(), room.size(), 0);
     if (n <= 0)
-      load::fail("a connection ended after " + std::to_string(messages_exchanged_) + " messages of all");
+      load::fail("a connection ended, or was silent, after " + std::to_string(received_) + " messages");
     c.in.insert(c.in.end(), room.begin(), room.begin() + n);
     frame f;
     if (!frame::parse(c.in, f)) return false;
     if (&c == &connections_.front()) {
       first_->check({c.in.begin() + static_cast<std::ptrdiff_t>(f.header_size), c.in.end()}, f.compressed,
-                    messages_[c.next]);
+                    messages_[next_]);
     }
-    bytes_out_ += c.in.size();
-    ++messages_exchanged_;
+    bytes_received_ += c.in.size();
+    ++received_;
     c.in.clear();
-    c.next = (c.next + 1) % messages_in_a_round;
     return true;
   }
 
-  std::uint16_t port_;
-  std::vector<std::string> messages_;
+  const std::uint16_t port_;
+  const std::string path_;
+  const std::vector<std::string> messages_;
   std::vector<std::vector<char>> frames_;
   std::vector<connection> connections_;
-  std::unique_ptr<echo_check> first_;  // of the first connection
-  std::uint64_t messages_exchanged_ = 0;
-  std::uint64_t bytes_in_ = 0;
-  std::uint64_t bytes_out_ = 0;
+  std::unique_ptr<reply_check> first_;  // of the first connection
+  std::size_t next_ = 0;
+  std::uint64_t received_ = 0;
+  std::uint64_t bytes_received_ = 0;
 };
 
-void run_load(const load::options& options, deflate_run& run, const load::watched_process& server) {
+/// Exchanges messages for so many seconds.
+void run_for(deflate_run& run, std::size_t senders, double seconds) {
+  const auto end =
+      steady::now() + std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>(seconds));
+  while (steady::now() < end) run.exchange(senders);
+}
+
+void run_load(const load::options& options, deflate_run& run, bool broadcast,
+              const load::watched_process& server) {
   run.open(options.number("connections"));
-  run.run_for(std::chrono::duration<double>(options.seconds("warmup")));
+  const std::size_t senders = broadcast ? 1 : run.connections();
+  run_for(run, senders, options.seconds("warmup"));
   const auto start = server.processor_time();
-  const std::uint64_t messages = run.messages(), in = run.bytes_in(), out = run.bytes_out();
-  run.run_for(std::chrono::duration<double>(options.seconds("seconds")));
-  const auto count = static_cast<double>(run.messages() - messages);
-  std::printf(
-      "{\"server_us_per_message\": %.4f, \"bytes_in\": %.1f, \"bytes_out\": %.1f, \"messages\": %.0f}\n",
-      std::chrono::duration<double, std::micro>(server.processor_time() - start).count() / count,
-      static_cast<double>(run.bytes_in() - in) / count, static_cast<double>(run.bytes_out() - out) / count,
-      count);
+  const std::uint64_t received = run.received();
+  const std::uint64_t bytes = run.bytes_received();
+  run_for(run, senders, options.seconds("seconds"));
+  const auto count = static_cast<double>(run.received() - received);
+  std::printf("{\"messages\": %.0f, \"server_us_per_message\": %.4f, \"bytes_per_message\": %.1f}\n", count,
+              std::chrono::duration<double, std::micro>(server.processor_time() - start).count() / count,
+              static_cast<double>(run.bytes_received() - bytes) / count);
 }
 
 void run_memory(const load::options& options, deflate_run& run, const load::watched_process& server) {
-  // What a server sets up for its first connections is not the price of each.
+  const auto exchange_all = [&](std::size_t messages) {
+    for (std::size_t i = 0; i < messages; ++i) run.exchange(run.connections());
+  };
+  // What a server sets up for its first connection is not the price of each.
   run.open(1);
-  run.exchange(messages_in_a_round);
+  exchange_all(messages_in_a_round);
   const std::uint64_t before = server.private_memory();
   const std::uint64_t count = options.number("connections");
   run.open(count);
-  run.exchange(1);
+  exchange_all(1);
   const std::uint64_t after_one = server.private_memory();
-  run.exchange(messages_in_a_round);
-  const std::uint64_t after_all = server.private_memory();
+  exchange_all(messages_in_a_round);
+  const std::uint64_t after_many = server.private_memory();
   const auto each = [&](std::uint64_t after) {
     return (static_cast<double>(after) - static_cast<double>(before)) / static_cast<double>(count);
   };
-  std::printf("{\"bytes_after_one\": %.0f, \"bytes_after_all\": %.0f}\n", each(after_one), each(after_all));
-}
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  load::check(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-  limit.rlim_cur = limit.rlim_max;
-  load::check(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+  std::printf("{\"bytes_after_one\": %.0f, \"bytes_after_many\": %.0f}\n", each(after_one), each(after_many));
 }
 
 }  // namespace
@@ -270,18 +254,22 @@ int main(int argc, char** argv) {
   const load::options options(argc, argv,
                               {{"port", ""},
                                {"pid", ""},
-                               {"mode", "load"},
+                               {"mode", "echo"},
                                {"connections", "50"},
                                {"size", "1024"},
                                {"seconds", "1"},
                                {"warmup", "0.3"}});
   const std::string& mode = options.text("mode");
-  if (mode != "load" && mode != "memory") load::fail("--mode is load or memory");
-  if (options.number("connections") == 0) load::fail("--connections is at least 1");
-  if (options.number("size") < 256 || options.number("size") > 60'000) load::fail("--size is 256 to 60000");
-  if (options.number("port") > 65535) load::fail("--port is at most 65535");
-  raise_descriptor_limit();
-  const load::watched_process server(static_cast<pid_t>(options.number("pid")));
-  deflate_run run(static_cast<std::uint16_t>(options.number("port")), options.number("size"));
-  mode == "load" ? run_load(options, run, server) : run_memory(options, run, server);
+  if (mode != "echo" && mode != "broadcast" && mode != "memory")
+    load::fail("--mode is echo, broadcast or memory");
+  const auto connections = options.number("connections");
+  const auto size = options.number("size");
+  if (connections == 0) load::fail("--connections is at least 1");
+  if (size < least_size || size > most_size) {
+    load::fail("--size is " + std::to_string(least_size) + " to " + std::to_string(most_size));
+  }
+  load::raise_descriptor_limit(connections);
+  const load::watched_process server(options.number<pid_t>("pid"));
+  deflate_run run(options.number<std::uint16_t>("port"), mode == "broadcast" ? "/topic" : "/", size);
+  mode == "memory" ? run_memory(options, run, server) : run_load(options, run, mode == "broadcast", server);
 }

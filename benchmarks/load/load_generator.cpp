@@ -11,7 +11,6 @@
 #include "watched_process.hpp"
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -281,18 +280,6 @@ void run_idle(const load::options& options, std::vector<connection>& connections
       (static_cast<double>(after) - static_cast<double>(before)) / static_cast<double>(count));
 }
 
-/// Every connection is a descriptor, and the usual soft limit is 1,024.
-void raise_descriptor_limit(std::uint64_t connections) {
-  rlimit limit{};
-  load::check(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-  limit.rlim_cur = limit.rlim_max;
-  load::check(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
-  if (connections + 16 > limit.rlim_max) {
-    load::fail("this process may open " + std::to_string(limit.rlim_max) + " descriptors: too few for " +
-               std::to_string(connections) + " connections");
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -315,10 +302,9 @@ int main(int argc, char** argv) {
   const std::uint64_t outstanding = options.number("outstanding");
   if (count == 0) load::fail("--connections is at least 1");
   if (outstanding == 0 && mode != "idle") load::fail("--outstanding is at least 1");
-  if (options.number("port") > 65535) load::fail("--port is at most 65535");
-  const auto port = static_cast<std::uint16_t>(options.number("port"));
-  const load::watched_process server(static_cast<pid_t>(options.number("pid")));
-  raise_descriptor_limit(count);
+  const auto port = options.number<std::uint16_t>("port");
+  const load::watched_process server(options.number<pid_t>("pid"));
+  load::raise_descriptor_limit(count);
 
   const std::size_t in_flight = std::max<std::size_t>(outstanding, 1);
   const load::traffic traffic =

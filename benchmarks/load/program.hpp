@@ -3,6 +3,8 @@
 
 // What the load programs share: ending with one clear line, and options of the form `--name value`.
 
+#include <sys/resource.h>
+
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
@@ -29,6 +31,18 @@ inline int check(int result, const char* what) {
   return result;
 }
 
+/// Every connection is a descriptor, and the usual soft limit is 1,024.
+inline void raise_descriptor_limit(std::uint64_t connections) {
+  rlimit limit{};
+  check(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
+  limit.rlim_cur = limit.rlim_max;
+  check(setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
+  if (connections + 16 > limit.rlim_max) {
+    fail("this process may open " + std::to_string(limit.rlim_max) + " descriptors: too few for " +
+         std::to_string(connections) + " connections");
+  }
+}
+
 class options {
  public:
   /// Reads the command line. `defaults` lists every option there is; one without a default has to be given.
@@ -49,7 +63,10 @@ class options {
 
   const std::string& text(const std::string& name) const { return values_.at(name); }
 
-  std::uint64_t number(const std::string& name) const { return parse<std::uint64_t>(name); }
+  template <class Number = std::uint64_t>
+  Number number(const std::string& name) const {
+    return parse<Number>(name);
+  }
   double seconds(const std::string& name) const { return parse<double>(name); }
 
  private:
@@ -59,7 +76,7 @@ class options {
     Number result{};
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
     if (error != std::errc() || end != value.data() + value.size() || result < Number{}) {
-      fail("--" + name + " is no number: '" + value + "'");
+      fail("--" + name + " is no number, or out of range: '" + value + "'");
     }
     return result;
   }

@@ -6,17 +6,12 @@ above explains the numbers.
 """
 
 import argparse
-import json
-import os
 import resource
-import select
-import signal
 import statistics
-import subprocess
 import sys
-import time
-from contextlib import contextmanager
-from pathlib import Path
+
+from common import (add_build_option, column, generate, positive, print_rows, programs_in, run_and_time, server,
+                    server_and_client_core, spread)
 
 SESSION_BYTES_LIMIT = 1024
 IDLE_CONNECTIONS = 10_000
@@ -46,55 +41,18 @@ CASES = [
 ]
 
 
-class Failure(Exception):
-    """Something that one line explains."""
-
-
-def on_core(core):
-    return lambda: os.sched_setaffinity(0, {core})
-
-
-@contextmanager
-def server(command, core):
-    """Starts a server, gives its port and process id, and ends it."""
-    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True,
-                               preexec_fn=on_core(core))
-    try:
-        ready, _, _ = select.select([process.stdout], [], [], 10)
-        words = process.stdout.readline().split() if ready else []
-        if not words:
-            raise Failure(f"{command[0].name} " + ("ended before it listened" if ready else "did not start in 10 s"))
-        yield int(words[-1]), process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 class Bench:
     def __init__(self, programs, seconds, pairs):
         self.programs = programs
         self.seconds = seconds
         self.pairs = pairs
-        self.server_core, self.client_core = sorted(os.sched_getaffinity(0))[:2]
+        self.server_core, self.client_core = server_and_client_core()
 
     def generate(self, port, pid, **options):
-        command = [str(self.programs["load_generator"]), "--port", str(port), "--pid", str(pid)]
+        command = [self.programs["load_generator"], "--port", port, "--pid", pid]
         for name, value in options.items():
-            command += [f"--{name}", str(value)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=on_core(self.client_core))
-        try:
-            out, _ = process.communicate(timeout=self.seconds * 2 + 120)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-        if process.returncode != 0:
-            raise Failure(f"the load generator stopped with status {process.returncode}")
-        return json.loads(out)
+            command += [f"--{name}", value]
+        return generate(command, self.client_core, patience=self.seconds * 2 + 120)
 
     def run_case(self, case):
         header = 2 if case.size < 126 else 4 if case.size < 65536 else 10
@@ -122,15 +80,6 @@ class Bench:
         return [self.programs["bench_server"], "--port", 0, "--threads", 1]
 
 
-def spread(values, digits):
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
-
-
-def column(runs, key):
-    return [run[key] for run in runs]
-
-
 def ratios(raw, fairlead):
     return [f["server_us_per_message"] / r["server_us_per_message"] for r, f in zip(raw, fairlead)]
 
@@ -146,9 +95,7 @@ def print_table(results):
                          f"{statistics.median(column(runs, 'latency_p50_us')):,.0f}",
                          f"{statistics.median(column(runs, 'latency_p99_us')):,.0f}",
                          f"{statistics.median(column(runs, 'server_busy')):.0%}"))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    print_rows(rows)
 
 
 def print_disturbance(results):
@@ -175,17 +122,8 @@ def connections_possible():
     return min(IDLE_CONNECTIONS, hard - DESCRIPTORS_TO_SPARE)
 
 
-def check_machine(programs):
-    for name, path in programs.items():
-        if not os.access(path, os.X_OK):
-            raise Failure(f"{name} is missing at {path}: ./dev bench --quick builds it")
-    if len(os.sched_getaffinity(0)) < 2:
-        raise Failure("this machine has one core, and server and load need one each")
-
-
 def run(arguments):
-    programs = {name: arguments.build / name for name in ("raw_echo", "bench_server", "load_generator")}
-    check_machine(programs)
+    programs = programs_in(arguments.build, "raw_echo", "bench_server", "load_generator")
     bench = Bench(programs, arguments.seconds, arguments.pairs)
     chosen = arguments.case or [case.name for case in CASES] + ["idle"]
 
@@ -221,36 +159,14 @@ def run(arguments):
     return 0 if kept else 1
 
 
-def positive(kind):
-    def parse(text):
-        value = kind(text)
-        if value <= 0:
-            raise ValueError
-        return value
-    parse.__name__ = f"positive {kind.__name__}"
-    return parse
-
-
 def main():
-    root = Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=Path, default=root / "build/release/benchmarks", help="where the programs are")
+    add_build_option(parser)
     parser.add_argument("--seconds", type=positive(float), default=2.0, help="measured time of each run (2)")
     parser.add_argument("--pairs", type=positive(int), default=5, help="runs of each server in a case (5)")
     parser.add_argument("--case", action="append", choices=[case.name for case in CASES] + ["idle"],
                         help="only this case; may be given several times")
-    # A terminated run ends its servers too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    started = time.monotonic()
-    try:
-        status = run(parser.parse_args())
-    except Failure as failure:
-        print(f"quick.py: {failure}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    print(f"{time.monotonic() - started:.0f} seconds in all")
-    return status
+    return run_and_time(run, parser)
 
 
 if __name__ == "__main__":

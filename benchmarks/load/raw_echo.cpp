@@ -137,13 +137,11 @@ class raw_echo {
 
 int main(int argc, char** argv) {
   const load::options options(argc, argv, {{"port", "0"}, {"in", ""}, {"out", ""}});
-  const std::uint64_t port = options.number("port");
+  const auto port = options.number<std::uint16_t>("port");
   const std::uint64_t request_size = options.number("in");
   const std::uint64_t reply_size = options.number("out");
-  if (port > 65535 || request_size == 0 || reply_size == 0) {
-    load::fail("--port is at most 65535; --in and --out are at least 1 byte");
-  }
-  raw_echo server(static_cast<std::uint16_t>(port), request_size, reply_size);
+  if (request_size == 0 || reply_size == 0) load::fail("--in and --out are at least 1 byte");
+  raw_echo server(port, request_size, reply_size);
   std::printf("raw_echo: listening on port %u\n", unsigned{server.port()});
   std::fflush(stdout);
   server.run();

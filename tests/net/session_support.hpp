@@ -156,8 +156,7 @@ class client final : private link_sink, private event_sink, private mask_key_sou
   }
 
   void upgrade(std::string_view target = "/", std::string_view fields = {}) {
-    std::string offer =
-        deflate.enabled ? "Sec-WebSocket-Extensions: " + offer_deflate(deflate) + "\r\n" : "";
+    std::string offer = deflate.enabled ? "Sec-WebSocket-Extensions: " + offer_deflate(deflate) + "\r\n" : "";
     write(upgrade_request_for(target, offer.append(fields)));
   }
 

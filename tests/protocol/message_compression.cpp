@@ -235,3 +235,20 @@ TEST_CASE("connections_with_the_same_parameters_share_one_compressor") {
     CHECK(memory_after(o, params) == of_four);
   }
 }
+
+TEST_CASE("the_compressed_form_of_a_shared_message_stays_while_other_messages_are_compressed") {  // D06
+  compression_workspace w;
+  const deflate_options options = deflating();
+  message_compression first(role::server, agreed(false), options, w);
+  message_compression second(role::server, agreed(false), options, w);
+  const std::string text = prose(1000);
+  const message m(message_kind::text, shared_bytes::copy_of(bytes_of(text)));
+  const message other_reference = m;
+  const auto kept = first.compress(m);
+  REQUIRE(kept);
+  compressed_by(second, prose(3000, 2));
+  const auto again = second.compress(other_reference);
+  REQUIRE(again);
+  CHECK(again->bytes().data() == kept->bytes().data());
+  CHECK((peer_inflater().message(text_of(kept->bytes())) == text));
+}

@@ -2,23 +2,30 @@
 
 #include <malloc.h>
 
-#include <algorithm>
+#include <atomic>
 #include <new>
 
 namespace {
 
-// Plain integers: the programs that count have one thread.
-std::size_t taken = 0;
-std::ptrdiff_t live = 0;
-std::ptrdiff_t most_live = 0;
+// Relaxed, so that a test with threads is given no order that it does not make itself. What such a test does counts
+// too, but a peak is only right with one thread.
+constexpr auto relaxed = std::memory_order_relaxed;
+std::atomic<std::size_t> taken = 0;
+std::atomic<std::ptrdiff_t> live = 0;
+std::atomic<std::ptrdiff_t> most_live = 0;
 
-void add(void* block) noexcept {
-  ++taken;
-  live += static_cast<std::ptrdiff_t>(malloc_usable_size(block));
-  most_live = std::max(most_live, live);
+std::ptrdiff_t size_of(void* block) noexcept {
+  return static_cast<std::ptrdiff_t>(malloc_usable_size(block));
 }
 
-void subtract(void* block) noexcept { live -= static_cast<std::ptrdiff_t>(malloc_usable_size(block)); }
+void add(void* block) noexcept {
+  taken.fetch_add(1, relaxed);
+  const std::ptrdiff_t size = size_of(block);
+  const std::ptrdiff_t now = live.fetch_add(size, relaxed) + size;
+  if (now > most_live.load(relaxed)) most_live.store(now, relaxed);
+}
+
+void subtract(void* block) noexcept { live.fetch_sub(size_of(block), relaxed); }
 
 }  // namespace
 
@@ -64,7 +71,9 @@ void operator delete[](void* block) noexcept { __wrap_free(block); }
 void operator delete[](void* block, std::size_t) noexcept { __wrap_free(block); }
 void operator delete[](void* block, const std::nothrow_t&) noexcept { __wrap_free(block); }
 
-heap_watch::heap_watch() noexcept : allocations_before_(taken), live_before_(live) { most_live = live; }
+heap_watch::heap_watch() noexcept : allocations_before_(taken), live_before_(live) {
+  most_live = live_before_;
+}
 
 std::size_t heap_watch::allocations() const noexcept { return taken - allocations_before_; }
 
