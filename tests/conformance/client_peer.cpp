@@ -140,7 +140,7 @@ class client_peer final : public peer, private fairlead::event_sink, private fai
 }  // namespace
 
 peer_kind fairlead_client() {
-  return {side::client, [](delivery d) { return std::make_unique<client_peer>(d); }};
+  return {side::client, "", [](delivery d) { return std::make_unique<client_peer>(d); }};
 }
 
 }  // namespace conformance

@@ -18,8 +18,9 @@ using namespace conformance;
 
 constexpr std::string_view usage = R"(fairlead_conformance [options]
   --role server|client|both   which role of fairlead is tested (both)
-  --bytewise                  deliver everything byte by byte, instead of as it was sent
-  --all                       both deliveries
+  --over memory|tcp|tls|all   what carries the bytes (memory); over TCP only the client is tested
+  --bytewise                  deliver everything byte by byte, instead of as it was sent (memory only)
+  --all                       everything: both roles, over all, in both ways
   --case PATTERN              only these cases: 6.4.1, 6.4.* or 6.*; may be given more than once
   --full                      all 1000 messages of each case of the chapters 12 and 13; takes long
   --html FILE                 writes a page with every case
@@ -28,7 +29,8 @@ The exit status is 1 when a case is not as expected.
 )";
 
 struct options {
-  std::vector<peer_kind> peers{fairlead_server(), fairlead_client()};
+  std::string role = "both";
+  std::string over = "memory";
   std::vector<delivery> deliveries{delivery::whole};
   std::vector<std::string> patterns;
   effort work;
@@ -36,11 +38,22 @@ struct options {
   std::string expected = FAIRLEAD_CONFORMANCE_EXPECTED;
 };
 
-std::vector<peer_kind> peers_of(const std::string& role) {
-  if (role == "server") return {fairlead_server()};
-  if (role == "client") return {fairlead_client()};
-  if (role == "both") return {fairlead_server(), fairlead_client()};
-  throw std::invalid_argument("--role is server, client or both");
+std::vector<peer_kind> peers_of(const options& o) {
+  if (o.role != "server" && o.role != "client" && o.role != "both") {
+    throw std::invalid_argument("--role is server, client or both");
+  }
+  if (o.over != "memory" && o.over != "tcp" && o.over != "tls" && o.over != "all") {
+    throw std::invalid_argument("--over is memory, tcp, tls or all");
+  }
+  std::vector<peer_kind> kinds;
+  for (const peer_kind& kind : {fairlead_server(), fairlead_client(), fairlead_server_over_tls(),
+                                fairlead_client_over_tcp(), fairlead_client_over_tls()}) {
+    const bool has_role = o.role == "both" || (o.role == "server") == (kind.role == side::server);
+    const std::string over = kind.over.empty() ? "memory" : kind.over == "over TCP" ? "tcp" : "tls";
+    if (has_role && (o.over == "all" || o.over == over)) kinds.push_back(kind);
+  }
+  if (kinds.empty()) throw std::invalid_argument("nothing is tested in that role over that");
+  return kinds;
 }
 
 options parse(const std::vector<std::string>& words) {
@@ -52,11 +65,14 @@ options parse(const std::vector<std::string>& words) {
       return words[i];
     };
     if (name == "--role") {
-      o.peers = peers_of(value());
+      o.role = value();
+    } else if (name == "--over") {
+      o.over = value();
     } else if (name == "--bytewise") {
       o.deliveries = {delivery::bytewise};
     } else if (name == "--all") {
       o.deliveries = {delivery::whole, delivery::bytewise};
+      o.over = "all";
     } else if (name == "--case") {
       o.patterns.push_back(value());
     } else if (name == "--full") {
@@ -86,9 +102,10 @@ bool run(const options& o) {
   const expectations expected = expectations::load(o.expected);
   std::vector<pass> passes;
   bool is_as_expected = true;
-  for (const peer_kind& kind : o.peers) {
+  for (const peer_kind& kind : peers_of(o)) {
     for (const delivery d : o.deliveries) {
-      pass& p = passes.emplace_back(pass{kind.role, d, {}});
+      if (d == delivery::bytewise && !kind.over.empty()) continue;
+      pass& p = passes.emplace_back(pass{kind.role, kind.over, d, {}});
       for (const test_case& c : cases.cases()) {
         if (!is_wanted(o.patterns, c)) continue;
         p.cases.push_back({&c, run_case(c, kind, d, o.work), expected.of(c.id, kind.role)});
@@ -102,6 +119,7 @@ bool run(const options& o) {
     std::ofstream file(o.html);
     if (!(file << html_of(passes) << std::flush)) throw std::runtime_error(o.html + " cannot be written");
   }
+  if (passes.empty()) throw std::invalid_argument("byte by byte is for memory only");
   std::cout << (is_as_expected ? "Every case is as expected." : "Not every case is as expected.")
             << std::endl;
   return is_as_expected;

@@ -36,14 +36,22 @@ enum class delivery { whole, bytewise };
 
 struct peer_kind {
   side role;
+  std::string over;  ///< What carries its bytes, in words; empty for memory.
   std::function<std::unique_ptr<peer>(delivery)> make;
 };
 
 /// A fairlead::server with a route that echoes, over a pair of links in memory.
 peer_kind fairlead_server();
 
+/// The same with TLS over the links.
+peer_kind fairlead_server_over_tls();
+
 /// A fairlead::connection in the client's role that echoes.
 peer_kind fairlead_client();
+
+/// A session of connect() that echoes, over TCP, and with TLS over that. They can be delivered to as a whole only.
+peer_kind fairlead_client_over_tcp();
+peer_kind fairlead_client_over_tls();
 
 }  // namespace conformance
 

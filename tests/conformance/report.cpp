@@ -69,7 +69,7 @@ void print_case(std::ostream& out, const case_result& r) {
 }  // namespace
 
 std::string title_of(const pass& p) {
-  return std::string(p.role == side::server ? "server" : "client") +
+  return std::string(p.role == side::server ? "server" : "client") + (p.over.empty() ? "" : ", " + p.over) +
          (p.how == delivery::whole ? "" : ", byte by byte");
 }
 

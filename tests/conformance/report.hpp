@@ -20,6 +20,7 @@ struct case_result {
 /// All cases against one role, delivered in one way.
 struct pass {
   side role;
+  std::string over;
   delivery how;
   std::vector<case_result> cases;
 };

@@ -3,6 +3,9 @@
 
 #include <fairlead/net/memory_link.hpp>
 #include <fairlead/net/server.hpp>
+#include <fairlead/net/tls_link.hpp>
+
+#include <support/certificates.hpp>
 
 #include <asio/io_context.hpp>
 
@@ -35,13 +38,18 @@ fairlead::session_options raised_limits() {
 
 class server_peer final : public peer, private fairlead::link_sink {
  public:
-  explicit server_peer(delivery d) : context_(1), server_(context_) {
+  server_peer(delivery d, bool with_tls) : context_(1), server_(context_, options(with_tls)) {
     server_.route("/", echo(), raised_limits());
     auto [theirs, ours] = fairlead::make_memory_pair(context_.get_executor());
     if (d == delivery::bytewise) theirs = bytewise_link::make(std::move(theirs));
     server_.serve(std::move(theirs));
     link_ = std::move(ours);
+    if (with_tls) {
+      link_ = fairlead::make_tls_link(context_.get_executor(), std::move(link_),
+                                      certificates::usual::instance().client(), "localhost", 1);
+    }
     link_->start(*this);
+    run();  // TLS takes bytes only after its handshake
   }
 
   void give(std::string_view bytes) override {
@@ -69,6 +77,12 @@ class server_peer final : public peer, private fairlead::link_sink {
   bool is_gone() const override { return server_.connection_count() == 0; }
 
  private:
+  static fairlead::server_options options(bool with_tls) {
+    fairlead::server_options o;
+    if (with_tls) o.tls = certificates::usual::instance().server();
+    return o;
+  }
+
   std::span<std::byte> read_room() override { return {}; }
   void on_bytes(std::span<std::byte> bytes) override {
     sent_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -94,7 +108,11 @@ class server_peer final : public peer, private fairlead::link_sink {
 }  // namespace
 
 peer_kind fairlead_server() {
-  return {side::server, [](delivery d) { return std::make_unique<server_peer>(d); }};
+  return {side::server, "", [](delivery d) { return std::make_unique<server_peer>(d, false); }};
+}
+
+peer_kind fairlead_server_over_tls() {
+  return {side::server, "over TLS", [](delivery d) { return std::make_unique<server_peer>(d, true); }};
 }
 
 }  // namespace conformance
