@@ -1,7 +1,7 @@
 // The server that the load generator measures: echo of any message on /, broadcast to all connections on
 // /topic.
 //
-//   bench_server [--port PORT] [--threads N]
+//   bench_server [--port PORT] [--threads N] [--tls 0|1]
 //                [--deflate 0|1] [--send-window BITS] [--receive-window BITS] [--send-takeover 0|1]
 //                [--receive-takeover 0|1] [--level N] [--memory-level N]
 //
@@ -10,6 +10,8 @@
 #include <fairlead.hpp>
 
 #include "program.hpp"
+
+#include <support/certificates.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +54,7 @@ int main(int argc, char** argv) try {
   const load::options arguments(argc, argv,
                                 {{"port", "0"},
                                  {"threads", "1"},
+                                 {"tls", "0"},
                                  {"deflate", "0"},
                                  {"send-window", std::to_string(defaults.send_window_bits)},
                                  {"receive-window", std::to_string(defaults.receive_window_bits)},
@@ -62,6 +65,7 @@ int main(int argc, char** argv) try {
   fairlead::server_options options;
   options.port = arguments.number<std::uint16_t>("port");
   options.threads = arguments.number<std::size_t>("threads");
+  if (arguments.number("tls") != 0) options.tls = certificates::usual::instance().server();
   fairlead::deflate_options& deflate = options.session.deflate;
   deflate.enabled = arguments.number("deflate") != 0;
   deflate.send_window_bits = arguments.number<std::uint8_t>("send-window");

@@ -14,6 +14,8 @@ from common import (add_build_option, column, generate, positive, print_rows, pr
                     server_and_client_core, spread)
 
 SESSION_BYTES_LIMIT = 1024
+TLS_BYTES_LIMIT = 15.5 * 1024  # of a session with TLS, above one without
+TLS_CONNECTIONS = 2_000
 IDLE_CONNECTIONS = 10_000
 DESCRIPTORS_TO_SPARE = 200
 
@@ -39,6 +41,7 @@ CASES = [
     Case("text-16", connections=100, outstanding=16, kind="text"),
     Case("few-1", connections=4, outstanding=1),
 ]
+IDLE_CASES = ["idle", "idle-tls"]
 
 
 class Bench:
@@ -75,6 +78,16 @@ class Bench:
         with server(self.fairlead_command(), self.server_core) as fairlead_server:
             return self.generate(*fairlead_server, mode="idle", connections=connections,
                                  outstanding=1 if spoke else 0, seconds=2)
+
+    def run_idle_tls(self, spoke):
+        """Bytes for a session without and with TLS, with the same client."""
+        costs = []
+        for tls in (0, 1):
+            with server(self.fairlead_command() + ["--tls", tls], self.server_core) as (port, pid):
+                command = [self.programs["idle_sessions"], "--port", port, "--pid", pid, "--tls", tls,
+                           "--connections", TLS_CONNECTIONS, "--talk", int(spoke)]
+                costs.append(generate(command, self.client_core, patience=120)["bytes_per_session"])
+        return costs
 
     def fairlead_command(self):
         return [self.programs["bench_server"], "--port", 0, "--threads", 1]
@@ -123,9 +136,9 @@ def connections_possible():
 
 
 def run(arguments):
-    programs = programs_in(arguments.build, "raw_echo", "bench_server", "load_generator")
+    programs = programs_in(arguments.build, "raw_echo", "bench_server", "load_generator", "idle_sessions")
     bench = Bench(programs, arguments.seconds, arguments.pairs)
-    chosen = arguments.case or [case.name for case in CASES] + ["idle"]
+    chosen = arguments.case or [case.name for case in CASES] + IDLE_CASES
 
     results = {}
     for case in CASES:
@@ -142,6 +155,13 @@ def run(arguments):
         if connections < IDLE_CONNECTIONS:
             print(f"  note: the descriptor limit allows {connections:,} connections, not {IDLE_CONNECTIONS:,}")
 
+    idle_tls = {}
+    if "idle-tls" in chosen:
+        for spoke in (False, True):
+            talk = "after one message each" if spoke else "that never spoke"
+            print(f"idle-tls: {TLS_CONNECTIONS:,} connections {talk}, without and with TLS", flush=True)
+            idle_tls[spoke] = bench.run_idle_tls(spoke)
+
     if results:
         print()
         print_table(results)
@@ -156,6 +176,10 @@ def run(arguments):
         talk = "after one message" if spoke else "that never spoke"
         kept &= print_gate(f"bytes of private memory for an idle session {talk}", result["bytes_per_connection"],
                            SESSION_BYTES_LIMIT, 0)
+    for spoke, (plain, tls) in idle_tls.items():
+        talk = "after one message" if spoke else "that never spoke"
+        print(f"      private memory for an idle session {talk}: {plain:.0f} bytes plain, {tls:.0f} with TLS")
+        kept &= print_gate(f"bytes that TLS adds to an idle session {talk}", tls - plain, TLS_BYTES_LIMIT, 0)
     return 0 if kept else 1
 
 
@@ -164,7 +188,7 @@ def main():
     add_build_option(parser)
     parser.add_argument("--seconds", type=positive(float), default=2.0, help="measured time of each run (2)")
     parser.add_argument("--pairs", type=positive(int), default=5, help="runs of each server in a case (5)")
-    parser.add_argument("--case", action="append", choices=[case.name for case in CASES] + ["idle"],
+    parser.add_argument("--case", action="append", choices=[case.name for case in CASES] + IDLE_CASES,
                         help="only this case; may be given several times")
     return run_and_time(run, parser)
 
