@@ -6,6 +6,7 @@
 #include <fairlead.hpp>
 
 #include <cstddef>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <span>
