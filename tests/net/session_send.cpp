@@ -634,3 +634,26 @@ TEST_CASE("close_cuts_a_message_in_parts_off") {
   CHECK(s.peer->messages.empty());
   CHECK_FALSE(s.seen.error);
 }
+
+// The link says when it takes bytes again; until then nothing is tried.
+TEST_CASE("a_ping_that_cannot_be_answered_yet_wakes_nobody") {  // TRUST C02
+  stage s;
+  session ws;
+  s.server().route("/", handlers{.on_open = [&](session& opened, const request&) { ws = opened; }});
+  link_counts counts;
+  const auto peer = s.join("/", &counts, 1000);
+  REQUIRE(peer);
+  peer->pause();
+  CHECK(ws.try_send(std::string(5000, 'x')) == send_result::posted);
+  s.run_ready();
+  const std::size_t writes = counts.writes;
+  for (int i = 0; i < 10; ++i) {
+    peer->write(frame(0x89, "are you there"));
+    s.run_ready();
+  }
+  CHECK(counts.writes == writes);
+  s.context.restart();
+  CHECK(s.context.poll() == 0);  // nothing waits for a turn
+  peer->resume();
+  CHECK(s.run_until([&] { return peer->pongs.size() == 10; }));
+}

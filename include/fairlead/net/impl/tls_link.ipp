@@ -121,7 +121,11 @@ class tls_link final : public link, private link_sink, public std::enable_shared
 
   void on_bytes(std::span<std::byte> bytes) override {
     const auto self = shared_from_this();
-    take(bytes);
+    if (unread_.empty()) return take(bytes);
+    unread_.append(bytes);
+    if (whole_records(unread_.bytes()) == 0) return;
+    growing_bytes unread = std::move(unread_);
+    take(unread.bytes());
   }
 
   void on_writable() override {
@@ -148,10 +152,12 @@ class tls_link final : public link, private link_sink, public std::enable_shared
   // Nothing of the link is on its way in OpenSSL when the sink is called: the sink may write to another link of
   // the thread, whose buffers are these.
   void take(std::span<std::byte> bytes) {
-    encrypted_in_ = bytes;
+    const std::size_t whole = whole_records(bytes);
+    encrypted_in_ = bytes.first(whole);
     if (!is_ready_) shake_hands();
     if (send_encrypted() && is_ready_) push();
-    if (sink_ != nullptr && !at_eof_) unread_.append(encrypted_in_);  // paused
+    // Behind a pause, or the beginning of a record.
+    if (sink_ != nullptr && !at_eof_) unread_.append(bytes.subspan(whole - encrypted_in_.size()));
     encrypted_in_ = {};
     if (error_ && !failed_) return fail(error_);
     if (is_ready_ && unsent_.empty()) wake_writer();
@@ -164,6 +170,24 @@ class tls_link final : public link, private link_sink, public std::enable_shared
       take(unread.bytes());
     }
     if (sink_ != nullptr && !paused_) below_->resume_reading();
+  }
+
+  // How many bytes at the front are whole records (RFC 8446 section 5.1). OpenSSL holds 16 KiB for one that is not, so
+  // it gets none; what is no record at all it shall refuse.
+  static std::size_t whole_records(std::span<const std::byte> bytes) {
+    constexpr std::size_t header_size = 5;
+    std::size_t whole = 0;
+    while (bytes.size() - whole >= header_size) {
+      const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[whole + i]); };
+      const std::size_t size = header_size + (byte(3) << 8 | byte(4));
+      if (byte(0) < SSL3_RT_CHANGE_CIPHER_SPEC || byte(0) > SSL3_RT_APPLICATION_DATA || byte(1) != SSL3_VERSION_MAJOR ||
+          size > header_size + SSL3_RT_MAX_ENCRYPTED_LENGTH) {
+        return bytes.size();
+      }
+      if (bytes.size() - whole < size) break;
+      whole += size;
+    }
+    return whole;
   }
 
   void shake_hands() {
@@ -361,7 +385,7 @@ class tls_link final : public link, private link_sink, public std::enable_shared
   openssl_ptr<SSL> ssl_;
   link_sink* sink_ = nullptr;
   std::span<std::byte> encrypted_in_;  // in take()
-  growing_bytes unread_;               // encrypted, from before a pause
+  growing_bytes unread_;               // encrypted: the beginning of a record, or what a pause held up
   growing_bytes unsent_;               // encrypted, and not taken below
   std::error_code error_;              // in take(), to be reported at its end
   bool is_ready_ = false;
