@@ -36,7 +36,7 @@ class deflater {
 enum class inflate_result : std::uint8_t {
   done,     ///< All that was given is inflated.
   full,     ///< The room is full; there may be more.
-  corrupt,  ///< No deflate data, for ever after.
+  corrupt,  ///< No deflate data, or not all of a message; for ever after, up to reset().
 };
 
 /// Inflates the payloads of messages (RFC 7692 section 7.2.2), piece by piece. Not thread-safe.
@@ -54,7 +54,7 @@ class inflater {
   /// \param last  `in` ends the message.
   FAIRLEAD_DECL inflate_result inflate(std::span<const std::byte>& in, bool last, std::span<std::byte>& room);
 
-  /// Forgets the messages before: the next one may not refer to them. Between messages only.
+  /// Forgets the messages before: the next one may not refer to them. Between messages, or after `corrupt`.
   FAIRLEAD_DECL void reset() noexcept;
 
  private:
@@ -62,6 +62,7 @@ class inflater {
 
   std::unique_ptr<z_stream_s> stream_;
   bool behind_last_block_ = false;
+  bool is_cut_short_ = false;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
