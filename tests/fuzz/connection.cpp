@@ -34,6 +34,7 @@ namespace {
 constexpr std::size_t max_script_size = 4 * 1024;
 constexpr std::size_t max_filled = 64 * 1024;
 constexpr std::size_t max_commanded = 160 * 1024;
+constexpr std::size_t max_commanded_to_deflate = 40 * 1024;
 constexpr std::size_t max_reactions = 100;
 constexpr std::size_t largest_message = 70'000;
 
@@ -125,6 +126,7 @@ class run final : event_sink, message_source {
         script_(script),
         in_pieces_(in_pieces),
         in_parts_(in_pieces ? setup_.pieces_in_parts : setup_.whole_in_parts),
+        max_commanded_(setup_.has_deflate ? max_commanded_to_deflate : max_commanded),
         ws_(setup_.own, options_, workspace_, setup_.own == role::client ? &keys_ : nullptr) {
     result_.events.clear();
     result_.written.clear();
@@ -289,7 +291,7 @@ class run final : event_sink, message_source {
     demand(m.size() <= options_.max_message_size, "a message is within its limit");
     demand(m.kind() == message_kind::binary || is_valid_utf8(m.bytes()), "text is UTF-8");
     const std::uint8_t reaction = note(m.kind() == message_kind::text ? 'T' : 'B', m.bytes());
-    if ((reaction & 16) != 0 && may_send() && commanded_ + m.size() <= max_commanded) {
+    if ((reaction & 16) != 0 && may_send() && commanded_ + m.size() <= max_commanded_) {
       command(m);
       ws_.send(m);
     }
@@ -366,7 +368,7 @@ class run final : event_sink, message_source {
   }
 
   std::span<const std::byte> payload_of(std::size_t size) const {
-    return fuzz::bytes_of(pattern).first(std::min({size, largest_message, max_commanded - commanded_}));
+    return fuzz::bytes_of(pattern).first(std::min({size, largest_message, max_commanded_ - commanded_}));
   }
 
   void send(std::size_t size, bool shared) {
@@ -389,7 +391,7 @@ class run final : event_sink, message_source {
   /// As a hub sends one message to two sessions: compressed once if at all.
   void send_to_two(std::size_t size, bool may_be_compressed) {
     const shared_bytes payload =
-        shared_bytes::copy_of(payload_of(std::min(size, (max_commanded - commanded_) / 2)));
+        shared_bytes::copy_of(payload_of(std::min(size, (max_commanded_ - commanded_) / 2)));
     const message m(message_kind::text, payload,
                     may_be_compressed ? compression::allowed : compression::never);
     for (int i = 0; i < 2 && may_send(); ++i) {
@@ -401,7 +403,7 @@ class run final : event_sink, message_source {
   /// Messages, or, where one is being sent in pieces, the rest of it.
   std::optional<outgoing> next() override {
     demand(ws_.writable(), "a message is asked for when there is room");
-    if (left_to_pull_ == 0 || commanded_ + pull_size_ > max_commanded) return std::nullopt;
+    if (left_to_pull_ == 0 || commanded_ + pull_size_ > max_commanded_) return std::nullopt;
     --left_to_pull_;
     const piece p = !sends_pieces_ ? piece::whole : left_to_pull_ == 0 ? piece::last : piece::middle;
     const message m(message_kind::text, shared_bytes::copy_of(fuzz::bytes_of(pattern).first(pull_size_)));
@@ -479,7 +481,9 @@ class run final : event_sink, message_source {
     if (!compression_) return 0;
     const std::size_t zlib = compression_->memory_size();
     // As the table in permessage_deflate.hpp has it, and a quarter more for other versions of zlib.
-    demand(zlib <= (268'096 + 39'928) * 5 / 4, "zlib holds what was agreed on");
+    const std::size_t compressor = (std::size_t{4} << agreed_->options.send_window_bits) +
+                                   (std::size_t{512} << agreed_->options.memory_level) + 5'952;
+    demand(zlib <= (compressor + 39'928) * 5 / 4, "zlib holds what was agreed on");
     const bool is_own = agreed_->sends_takeover(setup_.own) && agreed_->receives_takeover(setup_.own);
     demand(!(has_ended_ && is_own) || zlib == 0, "and nothing after the end");
     constexpr std::size_t rooms = 64 * 1024 + 3 * largest_message;
@@ -531,6 +535,7 @@ class run final : event_sink, message_source {
   fuzz::input script_;
   const bool in_pieces_;
   const bool in_parts_;
+  const std::size_t max_commanded_;
   std::array<std::uint8_t, 4> reactions_{};
   std::size_t noted_ = 0;
   std::size_t filled_ = 0;

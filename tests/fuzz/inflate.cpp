@@ -319,8 +319,8 @@ class run {
       each = std::make_unique<detail::message_compression>(parameters_.own, parameters_.agreed,
                                                            parameters_.receives, workspace_);
       std::span<const std::byte> in = fuzz::bytes_of(hello).first(3);
-      const auto [step, bytes] = each->inflate(in, false, limit_ + 1);
-      demand(step == inflate_result::done || limit_ == 0, "a part of a message is inflated");
+      const auto [step, bytes] = each->inflate(in, false, 100);
+      demand(step == inflate_result::done, "a part of a message is inflated");
       demand(std::string_view("Hello").starts_with(fuzz::text_of(bytes)), "as far as it goes");
     }
     many.clear();
