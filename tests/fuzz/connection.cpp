@@ -14,6 +14,7 @@
 
 #include <fairlead/protocol/connection.hpp>
 
+#include <fuzz/support/connection_setup.hpp>
 #include <fuzz/support/input.hpp>
 #include <fuzz/support/peer_frames.hpp>
 #include <fuzz/support/sent_frames.hpp>
@@ -23,11 +24,13 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace fairlead;
 using namespace std::chrono_literals;
 using fuzz::demand;
+using fuzz::largest_message;
 
 namespace {
 
@@ -36,71 +39,6 @@ constexpr std::size_t max_filled = 64 * 1024;
 constexpr std::size_t max_commanded = 160 * 1024;
 constexpr std::size_t max_commanded_to_deflate = 40 * 1024;
 constexpr std::size_t max_reactions = 100;
-constexpr std::size_t largest_message = 70'000;
-
-connection_options read_options(fuzz::input& in) {
-  constexpr std::size_t message_sizes[] = {64 * 1024, 0, 1, 125, 1000, 20'000, largest_message};
-  constexpr std::size_t fragments[] = {16'384, 1, 2, 3, 0};
-  constexpr std::size_t controls[] = {200, 1, 2, 0};
-  connection_options options;
-  options.max_message_size = message_sizes[in.number(std::size(message_sizes) - 1)];
-  options.max_fragments = fragments[in.number(std::size(fragments) - 1)];
-  const std::size_t rest = in.byte();
-  options.max_control_frames_per_second = controls[rest % std::size(controls)];
-  options.max_queued_pongs = 1 + rest / 16;
-  return options;
-}
-
-/// The first byte of a script.
-struct setup {
-  explicit setup(std::uint8_t byte)
-      : own((byte & 1) != 0 ? role::client : role::server),
-        has_deflate((byte & 2) != 0),
-        whole_in_parts((byte & 4) != 0),
-        pieces_in_parts((byte & 8) != 0),
-        acts_on_parts((byte & 16) != 0) {}
-
-  role own;
-  bool has_deflate;
-  bool whole_in_parts;   ///< Messages are reported in parts where the bytes come whole,
-  bool pieces_in_parts;  ///< and where they come in pieces.
-  bool acts_on_parts;  ///< The sink acts on each part, of which there are more or fewer: nothing is compared.
-};
-
-/// What was agreed on, and what we want ourselves.
-struct agreement {
-  explicit agreement(fuzz::input& in) {
-    const std::uint8_t flags = in.byte();
-    params.server_no_context_takeover = (flags & 1) != 0;
-    params.client_no_context_takeover = (flags & 2) != 0;
-    options.enabled = true;
-    options.send_takeover = (flags & 4) == 0;
-    options.min_size = flags / 8;
-    options.send_window_bits = static_cast<std::uint8_t>(min_send_window_bits + in.number(6));
-    options.level = 1 + static_cast<int>(in.number(8));
-    options.memory_level = 1 + static_cast<int>(in.number(8));
-  }
-
-  bool sends_takeover(role own) const noexcept {
-    return options.send_takeover &&
-           !(own == role::server ? params.server_no_context_takeover : params.client_no_context_takeover);
-  }
-  bool receives_takeover(role own) const noexcept {
-    return !(own == role::server ? params.client_no_context_takeover : params.server_no_context_takeover);
-  }
-
-  // Windows of the largest size only: how much further back than a smaller one zlib reads depends on the cuts.
-  deflate_params params;
-  deflate_options options;
-};
-
-class numbered_keys final : public mask_key_source {
-  mask_key next() override {
-    ++drawn_;
-    return {std::byte{drawn_}, std::byte{0x5a}, std::byte(255 - drawn_), std::byte{0x01}};
-  }
-  std::uint8_t drawn_ = 0;
-};
 
 // Texts and lists that are filled while the heap is watched have their room from the start.
 std::string with_room() {
@@ -121,7 +59,7 @@ class run final : event_sink, message_source {
   run(fuzz::input script, bool in_pieces, transcript& result)
       : result_(result),
         setup_(script.byte()),
-        options_(read_options(script)),
+        options_(fuzz::read_options(script)),
         pieces_(script),
         script_(script),
         in_pieces_(in_pieces),
@@ -529,7 +467,7 @@ class run final : event_sink, message_source {
   inline static fuzz::peer_deflater peer_;
 
   transcript& result_;
-  const setup setup_;
+  const fuzz::setup setup_;
   const connection_options options_;
   fuzz::splits pieces_;
   fuzz::input script_;
@@ -551,10 +489,10 @@ class run final : event_sink, message_source {
   bool sends_pieces_ = false;
   bool is_closing_ = false;
   bool has_ended_ = false;
-  numbered_keys keys_;
+  fuzz::numbered_keys keys_;
   output_workspace workspace_;
   const heap_watch heap_;
-  std::optional<agreement> agreed_;
+  std::optional<fuzz::agreement> agreed_;
   std::optional<compression_workspace> compression_;
   connection ws_;
 };
@@ -567,7 +505,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const fuzz::input script(data, std::min(size, max_script_size));
   run(script, false, whole).to_its_end();
   run(script, true, in_pieces).to_its_end();
-  if (size != 0 && setup(data[0]).acts_on_parts) return 0;
+  if (size != 0 && fuzz::setup(data[0]).acts_on_parts) return 0;
   demand(in_pieces.events == whole.events, "pieces give the same events");
   demand(in_pieces.written == whole.written, "pieces give the same output");
   return 0;
