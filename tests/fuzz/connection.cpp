@@ -2,10 +2,12 @@
 // callbacks, and small and large limits:
 // - how the bytes come, whole, in pieces, or read in place, changes neither the events nor the output;
 // - messages that are reported in parts are the same, put together, as those that are reported whole;
-// - nothing is reported after the end, no message or ping after our close, none after `pause` in the same call;
+// - nothing is reported after the end, no message or ping after our close, none after `pause` in the same call, but
+//   that a part which pauses may be followed by others of its message;
 // - output() neither moves nor changes before consume() or settle(), and settle() changes none of its bytes;
-// - all that is written are frames that the RFC allows to the role: just the messages and pings commanded, answers to
-//   pings in their order, at most one close frame, which is the last and has the code that was reported;
+// - all that is written are frames that the RFC allows to the role: just the messages, pieces and pings commanded,
+//   answers to pings in their order, at most one close frame, which is the last and has the code that was reported;
+// - only whole messages are compressed, where that was agreed on and is allowed, and inflate to what was commanded;
 // - the heap holds no more than twice the largest message, or none of it in parts, what waits to be written, and what
 //   compression asks for, which is nothing after the end;
 // - close(), ping(), deadline(), wants_shutdown() say what their contracts say.

@@ -4,8 +4,8 @@
 //   what refers further back than the agreed window may also be corrupt, and not in every cut;
 // - nothing is written behind the room, and no more handed out than was asked for;
 // - what is corrupt stays corrupt; after reset(), and back from the workspace, an inflater reads as a new one;
-// - what our compressor makes of a text inflates to that text, keeps to its window, is refused by none that may be
-//   asked to read it, and without takeover it is smaller than the text and the same for all who share it;
+// - what our compressor makes of a text inflates to that text and keeps to its window; without takeover it is smaller
+//   than the text, and the same for all who share it;
 // - zlib holds no more than the parameters ask for, and nothing is left at the end.
 //
 // Aims at: protocol/impl/zlib_stream.ipp protocol/impl/message_compression.ipp protocol/impl/compression_workspace.ipp
