@@ -37,7 +37,7 @@ using fuzz::largest_message;
 namespace {
 
 constexpr std::size_t max_script_size = 4 * 1024;
-constexpr std::size_t max_filled = 64 * 1024;
+constexpr std::size_t max_filled = 68 * 1024;
 constexpr std::size_t max_commanded = 160 * 1024;
 constexpr std::size_t max_commanded_to_deflate = 40 * 1024;
 constexpr std::size_t max_reactions = 100;
@@ -118,8 +118,8 @@ class run final : event_sink, message_source {
         pending_.append(size, static_cast<char>(script_.byte()));
         return receive({});
       }
-      case 4: return send(script_.number(largest_message), script_.flag());
-      case 5: return send(script_.byte(), script_.flag());
+      case 4: return send(script_.number(largest_message));
+      case 5: return send(script_.byte());
       case 6: {
         left_to_pull_ = script_.number(40);
         pull_size_ = script_.number(5'000);
@@ -139,8 +139,8 @@ class run final : event_sink, message_source {
         now_ = std::max(now_, ws_.deadline());
         return ws_.on_deadline(*this);
       case 14: return receive_message();
-      case 15: return send_piece(script_.number(20'000), script_.flag());
-      default: return send_to_two(script_.number(10'000), script_.flag());
+      case 15: return send_piece(script_.number(20'000));
+      default: return send_to_two(script_.number(10'000));
     }
   }
 
@@ -150,6 +150,7 @@ class run final : event_sink, message_source {
     pending_ += bytes;
     do {
       const std::span<std::byte> room = in_pieces_ ? ws_.payload_room() : std::span<std::byte>{};
+      demand(room.empty() || !in_parts_, "parts need no room");
       std::size_t size = pending_.size();
       // Not so small that a large message takes long.
       if (in_pieces_) size = std::max(pieces_.next(size), size / 64);
@@ -158,8 +159,10 @@ class run final : event_sink, message_source {
       std::size_t used = 0;
       if (room.empty()) {
         const fuzz::exact_copy block(piece);
+        block_size_ = size;
         used = give(block.bytes());
         settle();
+        block_size_ = 0;
       } else {
         std::ranges::copy(piece, room.begin());
         used = give(room.first(size));
@@ -311,7 +314,8 @@ class run final : event_sink, message_source {
     return fuzz::bytes_of(pattern).first(std::min({size, largest_message, max_commanded_ - commanded_}));
   }
 
-  void send(std::size_t size, bool shared) {
+  void send(std::size_t size) {
+    const bool shared = script_.flag();
     if (!may_send()) return;
     const auto payload = payload_of(size);
     const message m(message_kind::binary, shared ? shared_bytes::copy_of(payload) : shared_bytes());
@@ -320,7 +324,8 @@ class run final : event_sink, message_source {
     ws_.send(view);
   }
 
-  void send_piece(std::size_t size, bool is_last) {
+  void send_piece(std::size_t size) {
+    const bool is_last = script_.flag();
     if (!ws_.writable()) return;
     const piece p = !sends_pieces_ ? piece::first : is_last ? piece::last : piece::middle;
     const message_view view(message_kind::text, payload_of(size));
@@ -329,7 +334,8 @@ class run final : event_sink, message_source {
   }
 
   /// As a hub sends one message to two sessions: compressed once if at all.
-  void send_to_two(std::size_t size, bool may_be_compressed) {
+  void send_to_two(std::size_t size) {
+    const bool may_be_compressed = script_.flag();
     const shared_bytes payload =
         shared_bytes::copy_of(payload_of(std::min(size, (max_commanded_ - commanded_) / 2)));
     const message m(message_kind::text, payload,
@@ -411,7 +417,8 @@ class run final : event_sink, message_source {
     demand(ws_.is_open() == !(is_closing_ || has_ended_), "it is open until it closes or ends");
     demand(ws_.wants_shutdown() == (has_ended_ && ws_.output_size() == 0), "shutdown waits for the output");
     const std::size_t received = in_parts_ ? 0 : 2 * options_.max_message_size;
-    const std::size_t allowed = received + check_compression() + 2 * ws_.output_size() + 2 * largest_message +
+    const std::size_t sent = 2 * std::min(commanded_, largest_message);
+    const std::size_t allowed = received + check_compression() + 2 * ws_.output_size() + sent + block_size_ +
                                 256 * (commands_ + options_.max_queued_pongs);
     demand(heap_.growth() <= static_cast<std::ptrdiff_t>(allowed), "the heap holds what the limits allow");
   }
@@ -426,7 +433,7 @@ class run final : event_sink, message_source {
     demand(zlib <= (compressor + 39'928) * 5 / 4, "zlib holds what was agreed on");
     const bool is_own = agreed_->sends_takeover(setup_.own) && agreed_->receives_takeover(setup_.own);
     demand(!(has_ended_ && is_own) || zlib == 0, "and nothing after the end");
-    constexpr std::size_t rooms = 64 * 1024 + 3 * largest_message;
+    constexpr std::size_t rooms = 64 * 1024 + 3 * max_commanded_to_deflate;
     return zlib + rooms;
   }
 
@@ -479,6 +486,7 @@ class run final : event_sink, message_source {
   std::array<std::uint8_t, 4> reactions_{};
   std::size_t noted_ = 0;
   std::size_t filled_ = 0;
+  std::size_t block_size_ = 0;  // the target's own, which the connection reads
   std::size_t commanded_ = 0;
   std::size_t commands_ = 0;
   std::size_t left_to_pull_ = 0;
