@@ -42,7 +42,8 @@ enum class inflate_result : std::uint8_t {
 /// Inflates the payloads of messages (RFC 7692 section 7.2.2), piece by piece. Not thread-safe.
 class inflater {
  public:
-  /// \param window_bits  8 to 15: the largest window that the data may use.
+  /// \param window_bits  8 to 15: the largest window that the data may use. What reaches further back is read
+  ///                     or corrupt, depending on how it is cut.
   /// Otherwise as for a deflater.
   FAIRLEAD_DECL inflater(int window_bits, std::size_t& memory_size);
   inflater(const inflater&) = delete;
