@@ -273,6 +273,38 @@ TEST_CASE("compressed_text_fails_as_soon_as_its_bad_byte_is_known") {  // RFC 64
   CHECK(pieces.events() == bad_utf8);
 }
 
+TEST_CASE("the_first_fault_of_a_compressed_message_counts_however_it_is_cut") {
+  const role own = any_role();
+  const bool in_parts = GENERATE(false, true);
+  const std::string bad_block = text_of({0x06});
+  const std::string stored = text_of({0x00, 0x02, 0x00, 0xfd, 0xff});  // a block of two bytes
+  struct message {
+    opcode op;
+    std::string payload;
+    std::size_t limit;
+    std::vector<event> expected;
+  };
+  const message messages[] = {
+      {opcode::text, deflated("a\xff" + prose(100)), 50, bad_utf8},
+      {opcode::text, deflated("a\xff"), 1, too_big},
+      {opcode::text, stored + "a\xff" + bad_block, 50, bad_utf8},
+      {opcode::binary, stored + "a\xff" + bad_block, 50, bad_compression},
+      {opcode::binary, stored + "a\xff" + bad_block, 1, too_big},
+  };
+  for (std::size_t i = 0; i < std::size(messages); ++i) {
+    const message& m = messages[i];
+    CAPTURE(own, in_parts, i);
+    for (const std::size_t size : {1u, 2u, 7u, 1000u}) {
+      CAPTURE(size);
+      compression_workspace w;
+      deflate_endpoint e(own, w, agreed(false), deflating(), with_message_size(m.limit));
+      if (in_parts) e.ws.receive_in_parts();
+      e.feed_in_pieces(compressed_in_frames(e.peer(), m.op, m.payload, 1), size);
+      CHECK(e.events() == m.expected);
+    }
+  }
+}
+
 TEST_CASE("compressed_text_that_ends_within_a_character_fails_and_binary_does_not") {
   const role own = any_role();
   for (const std::string& text :

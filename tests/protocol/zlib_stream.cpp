@@ -213,6 +213,22 @@ TEST_CASE("what_is_no_message_is_corrupt_however_it_is_cut_and_for_ever_after") 
   CHECK(inflated(z, hello) == std::nullopt);
 }
 
+TEST_CASE("behind_a_message_that_was_cut_short_all_is_corrupt_until_a_reset") {  // D05
+  const std::string& cut_short = GENERATE_REF(values({
+      std::string(), hello.substr(0, 3),        // amid its block
+      text_of({0x00, 0x04, 0x00, 0xfb, 0xff}),  // the four bytes of the tail are its content
+      text_of({0x00, 0x00}),                    // the tail is the sizes of its block, and more
+  }));
+  CAPTURE(cut_short);
+  std::size_t memory_size = 0;
+  inflater z(15, memory_size);
+  CHECK(inflated(z, cut_short) == std::nullopt);
+  CHECK(inflated(z, hello) == std::nullopt);
+  CHECK(inflated(z, hello) == std::nullopt);
+  z.reset();
+  CHECK(inflated(z, hello) == "Hello");
+}
+
 TEST_CASE("a_message_that_is_cut_short_at_any_byte_is_corrupt") {  // D05
   for (const std::string& payload : {deflated(prose(3000)), deflated(pattern(500)), hello, hello_bare_last}) {
     for (std::size_t size = 0; size < payload.size(); ++size) {

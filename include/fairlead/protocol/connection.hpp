@@ -211,6 +211,9 @@ class connection {
   flow receive_payload(std::span<std::byte> piece, event_sink& sink);
   flow receive_data(std::span<std::byte> piece, bool last_piece, event_sink& sink);
   flow receive_part(std::span<const std::byte> bytes, bool last_of_message, event_sink& sink);
+  flow hand_out_part(std::span<const std::byte> bytes, bool last_of_message, event_sink& sink);
+  errc check_inflated(const detail::message_compression::inflated& step, std::size_t left,
+                      bool ends_message) noexcept;
   flow receive_compressed_parts(std::span<const std::byte> piece, bool last_of_message, event_sink& sink);
   flow receive_compressed(std::span<const std::byte> piece, bool last_of_message, event_sink& sink);
   void receive_control(std::span<std::byte> piece, bool last_piece, event_sink& sink);

@@ -36,13 +36,14 @@ class deflater {
 enum class inflate_result : std::uint8_t {
   done,     ///< All that was given is inflated.
   full,     ///< The room is full; there may be more.
-  corrupt,  ///< No deflate data, for ever after.
+  corrupt,  ///< No deflate data, or not all of a message; for ever after, up to reset().
 };
 
 /// Inflates the payloads of messages (RFC 7692 section 7.2.2), piece by piece. Not thread-safe.
 class inflater {
  public:
-  /// \param window_bits  8 to 15: the largest window that the data may use.
+  /// \param window_bits  8 to 15: the largest window that the data may use. What reaches further back is read
+  ///                     or corrupt, depending on how it is cut.
   /// Otherwise as for a deflater.
   FAIRLEAD_DECL inflater(int window_bits, std::size_t& memory_size);
   inflater(const inflater&) = delete;
@@ -54,7 +55,7 @@ class inflater {
   /// \param last  `in` ends the message.
   FAIRLEAD_DECL inflate_result inflate(std::span<const std::byte>& in, bool last, std::span<std::byte>& room);
 
-  /// Forgets the messages before: the next one may not refer to them. Between messages only.
+  /// Forgets the messages before: the next one may not refer to them. Between messages, or after `corrupt`.
   FAIRLEAD_DECL void reset() noexcept;
 
  private:
@@ -62,6 +63,7 @@ class inflater {
 
   std::unique_ptr<z_stream_s> stream_;
   bool behind_last_block_ = false;
+  bool is_cut_short_ = false;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

@@ -228,9 +228,25 @@ FAIRLEAD_DECL flow connection::receive_part(std::span<const std::byte> bytes, bo
     fail(errc::bad_utf8, sink);
     return flow::proceed;
   }
+  return hand_out_part(bytes, last_of_message, sink);
+}
+
+FAIRLEAD_DECL flow connection::hand_out_part(std::span<const std::byte> bytes, bool last_of_message,
+                                             event_sink& sink) {
   if (last_of_message) in_message_ = false;
   if (bytes.empty() && !last_of_message) return flow::proceed;
   return sink.on_message_part({message_kind_, bytes, last_of_message});
+}
+
+// Of several faults the first in the message counts, so that it does not matter how the message was cut.
+FAIRLEAD_DECL errc connection::check_inflated(const detail::message_compression::inflated& step,
+                                              std::size_t left, bool ends_message) noexcept {
+  const bool is_text = message_kind_ == message_kind::text;
+  const std::size_t within_limit = std::min(step.bytes.size(), left);
+  if (is_text && !utf8_.feed(step.bytes.first(within_limit))) return errc::bad_utf8;
+  if (step.bytes.size() > left) return errc::message_too_big;
+  if (step.result == detail::inflate_result::corrupt) return errc::bad_compression;
+  return is_text && ends_message && !utf8_.complete() ? errc::bad_utf8 : errc::ok;
 }
 
 FAIRLEAD_DECL flow connection::receive_compressed_parts(std::span<const std::byte> piece,
@@ -238,53 +254,41 @@ FAIRLEAD_DECL flow connection::receive_compressed_parts(std::span<const std::byt
   flow wanted = flow::proceed;
   for (;;) {
     const std::size_t left = options_->max_message_size - inflated_size_;
-    const auto [result, bytes] =
-        compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
-    if (result == detail::inflate_result::corrupt || bytes.size() > left) {
-      fail(bytes.size() > left ? errc::message_too_big : errc::bad_compression, sink);
+    const auto step = compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
+    const bool is_done = step.result == detail::inflate_result::done;
+    const bool ends_message = is_done && last_of_message;
+    if (const errc error = check_inflated(step, left, ends_message); error != errc::ok) {
+      fail(error, sink);
       return flow::proceed;
     }
-    inflated_size_ += bytes.size();
-    const bool is_done = result == detail::inflate_result::done;
-    if (receive_part(bytes, is_done && last_of_message, sink) == flow::pause) wanted = flow::pause;
-    // The sink may have closed the connection, and the peer's text may have failed it.
-    if (is_done || state_ != state::open) return wanted;
+    inflated_size_ += step.bytes.size();
+    if (hand_out_part(step.bytes, ends_message, sink) == flow::pause) wanted = flow::pause;
+    if (is_done || state_ != state::open) return wanted;  // the sink may have closed the connection
   }
 }
 
 FAIRLEAD_DECL flow connection::receive_compressed(std::span<const std::byte> piece, bool last_of_message,
                                                   event_sink& sink) {
-  const bool is_text = message_kind_ == message_kind::text;
   for (;;) {
     const std::size_t left = options_->max_message_size - assembly_.size();
-    const auto [result, bytes] =
-        compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
-    errc error = errc::ok;
-    const bool is_end = result == detail::inflate_result::done && last_of_message;
-    const bool is_whole = is_end && assembly_.empty();
-    if (result == detail::inflate_result::corrupt) {
-      error = errc::bad_compression;
-    } else if (bytes.size() > left) {
-      error = errc::message_too_big;
-    } else if (is_text) {
-      const bool valid = is_whole ? is_valid_utf8(bytes) : utf8_.feed(bytes) && (!is_end || utf8_.complete());
-      if (!valid) error = errc::bad_utf8;
-    }
-    if (error != errc::ok) {
+    const auto step = compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
+    const bool is_done = step.result == detail::inflate_result::done;
+    const bool ends_message = is_done && last_of_message;
+    if (const errc error = check_inflated(step, left, ends_message); error != errc::ok) {
       fail(error, sink);
       return flow::proceed;
     }
-    if (is_whole) {
+    if (ends_message && assembly_.empty()) {
       in_message_ = false;
-      return sink.on_message({message_kind_, bytes});
+      return sink.on_message({message_kind_, step.bytes});
     }
-    assembly_.append(bytes);
-    if (is_end) {
+    assembly_.append(step.bytes);
+    if (ends_message) {
       in_message_ = false;
       const shared_bytes whole = assembly_.freeze();
       return sink.on_message({message_kind_, whole});
     }
-    if (result == detail::inflate_result::done) return flow::proceed;
+    if (is_done) return flow::proceed;
   }
 }
 

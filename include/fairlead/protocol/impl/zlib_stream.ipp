@@ -104,12 +104,14 @@ FAIRLEAD_DECL inflater::~inflater() { inflateEnd(stream_.get()); }
 FAIRLEAD_DECL void inflater::reset() noexcept {
   inflateReset(stream_.get());
   behind_last_block_ = false;
+  is_cut_short_ = false;
 }
 
 FAIRLEAD_DECL inflate_result inflater::inflate(std::span<const std::byte>& in, bool last,
                                                std::span<std::byte>& room) {
   const std::span<std::byte> all = room;
   room = all.first(0);
+  if (is_cut_short_) return inflate_result::corrupt;  // of other faults zlib knows itself
   for (;;) {
     const std::span<std::byte> to = all.subspan(room.size());
     if (to.empty()) return inflate_result::full;
@@ -138,7 +140,8 @@ FAIRLEAD_DECL inflate_result inflater::inflate(std::span<const std::byte>& in, b
     // A message that ends right behind a last block lacks the empty block that should follow, but nothing of
     // its content.
     if (std::exchange(behind_last_block_, false)) return inflate_result::done;
-    return ends_in_empty_block(to.subspan(written)) ? inflate_result::done : inflate_result::corrupt;
+    is_cut_short_ = !ends_in_empty_block(to.subspan(written));
+    return is_cut_short_ ? inflate_result::corrupt : inflate_result::done;
   }
 }
 
