@@ -1,0 +1,82 @@
+// The server that the other implementations' clients meet, and that theirs do the same as; see interop.py.
+//
+//   interop_server [--certificate FILE --key FILE] [--deflate]
+//
+//   /             an empty page
+//   /echo         sends each message back, as one frame
+//   /fragments    sends each message back in four
+//   /close/CODE   closes with that code and a reason, at the first message
+#include <fairlead.hpp>
+#include <fairlead/json_writer.hpp>
+
+#include <cstdio>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace {
+
+constexpr std::size_t max_message_size = 16 * 1024 * 1024;
+
+asio::awaitable<void> echo(fairlead::session ws) {
+  while (auto message = co_await ws.receive()) co_await ws.send(*message);
+}
+
+asio::awaitable<void> echo_in_fragments(fairlead::session ws) {
+  constexpr std::size_t count = 4;
+  while (auto message = co_await ws.receive()) {
+    const std::span<const std::byte> all = message->bytes();
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t begin = all.size() * i / count, end = all.size() * (i + 1) / count;
+      co_await ws.send_part({message->kind(), all.subspan(begin, end - begin)}, i + 1 == count);
+    }
+  }
+}
+
+asio::awaitable<void> close_with(fairlead::session ws, fairlead::request head) {
+  co_await ws.receive();
+  const int code = std::stoi(std::string(head.param("code")));
+  co_await ws.close(static_cast<fairlead::close_code>(code), "a reason");
+}
+
+fairlead::server_options options_of(int argc, char** argv) {
+  fairlead::server_options options{.address = "127.0.0.1"};
+  options.session.connection.max_message_size = max_message_size;
+  fairlead::tls_certificate certificate;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view option = argv[i];
+    if (option == "--deflate") {
+      options.session.deflate.enabled = true;
+    } else if (option == "--certificate" && i + 1 < argc) {
+      certificate.chain = argv[++i];
+    } else if (option == "--key" && i + 1 < argc) {
+      certificate.key = argv[++i];
+    } else {
+      throw std::invalid_argument("cannot do anything with " + std::string(option));
+    }
+  }
+  if (!certificate.chain.empty()) options.tls = fairlead::tls_server_context({.certificates = {certificate}});
+  return options;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  fairlead::server server(options_of(argc, argv));
+  server.route("/echo", echo);
+  server.route("/fragments", echo_in_fragments);
+  server.route("/close/{code}", close_with);
+  server.get("/", [](const fairlead::request&) {
+    return fairlead::text_response(fairlead::http_status::ok, "<!doctype html>\n", "text/html; charset=utf-8");
+  });
+  server.listen();
+  fairlead::json_writer json;
+  json.begin_object().member("peer", "fairlead").member("port", server.port()).end_object();
+  std::puts(json.text().c_str());
+  std::fflush(stdout);
+  server.run();
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "interop_server: %s\n", e.what());
+  return 1;
+}
