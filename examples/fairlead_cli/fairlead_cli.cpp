@@ -3,7 +3,6 @@
 
 #include "options.hpp"
 
-#include <asio/as_tuple.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/post.hpp>
@@ -55,7 +54,7 @@ void print(const fairlead::message& m) {
     std::fwrite(m.bytes().data(), 1, m.size(), stdout);
     if (is_text) std::putchar('\n');
   } else {
-    const std::string shown = is_text ? harmless(m.text()) : "(" + std::to_string(m.size()) + " bytes, binary)";
+    const std::string shown = is_text ? harmless(m.text()) : std::to_string(m.size()) + " bytes, binary";
     const bool colour = wants_colour(stdout);
     std::printf("%s<%s %s\n", colour ? "\033[32m" : "", colour ? "\033[0m" : "", shown.c_str());
   }
@@ -114,14 +113,13 @@ class conversation {
     options_.client.callbacks.on_close = [this](fairlead::session&, const fairlead::close_info& info) {
       on_close(info);
     };
-    auto [ec, ws] = co_await fairlead::connect(context_, options_.url, options_.client,
-                                               asio::as_tuple(asio::use_awaitable));
-    if (ec) {
-      const std::string_view stage = fairlead::name_of(fairlead::stage_of(ec));
-      complain(std::string(stage) + ": " + ec.message() + "; " + std::string(advice(ec)));
+    try {
+      ws_ = co_await fairlead::connect(context_, options_.url, options_.client);
+    } catch (const std::system_error& e) {
+      const std::string_view stage = fairlead::name_of(fairlead::stage_of(e.code()));
+      complain(std::string(stage) + ": " + e.code().message() + "; " + std::string(advice(e.code())));
       co_return;
     }
-    ws_ = ws;
     if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "connected; Ctrl-C closes\n");
     await_signal();
     std::thread(&conversation::feed, this).detach();
@@ -131,21 +129,22 @@ class conversation {
   }
 
  private:
-  asio::awaitable<void> receive() {
-    for (std::size_t received = 0;;) {
-      auto [ec, message] = co_await ws_.receive(asio::as_tuple(asio::use_awaitable));
-      if (!message) co_return;
+  asio::awaitable<void> receive() try {
+    std::size_t received = 0;
+    while (const auto message = co_await ws_.receive()) {
       print(*message);
       if (++received == options_.count) ws_.try_close();
       if (all_sent_) await_silence();
     }
+  } catch (const std::system_error&) {
+    // on_close() says why
   }
 
   void feed() {
     try {
       send_input(ws_, options_);
     } catch (const std::system_error&) {
-      return;  // the session is over, and on_close() says why
+      return;  // the session is over, as on_close() says
     } catch (const std::exception& e) {
       complain(e.what());
       input_failed_ = true;
@@ -201,7 +200,6 @@ class conversation {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool ended_well = false;
   try {
     std::optional<options> o = parse(argc, argv);
     if (!o) return std::fputs(usage, stdout) < 0;
@@ -211,8 +209,7 @@ int main(int argc, char** argv) {
     context.run();
     std::fflush(stdout);
     // The thread that reads the input may wait for it for ever.
-    if (c.ended_well()) std::quick_exit(0);
-    std::quick_exit(1);
+    std::quick_exit(c.ended_well() ? 0 : 1);
   } catch (const std::exception& e) {
     complain(std::string("arguments: ") + e.what() + "; fairlead-cli --help shows what it takes");
     return 1;

@@ -3,14 +3,14 @@
 //   interop_client --url ws[s]://HOST:PORT [--ca FILE] [--deflate]
 //
 // prints a line of JSON for each cell of the table.
+#include "interop.hpp"
+
 #include <fairlead.hpp>
 #include <fairlead/json_writer.hpp>
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdio>
 #include <optional>
@@ -22,38 +22,16 @@
 
 namespace {
 
-constexpr std::size_t max_message_size = 16 * 1024 * 1024;
-constexpr std::array<std::size_t, 8> sizes{0, 1, 125, 126, 65535, 65536, 1024 * 1024, max_message_size};
-constexpr std::array<int, 11> close_codes{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 4999};
-
-/// Text of exactly `size` bytes, with characters of one to four bytes.
-std::string text_of(std::size_t size) {
-  constexpr std::string_view unit = "fairlead \u00e9 \u20ac \U0001f6a2 ";
-  std::string text;
-  text.reserve(size);
-  while (text.size() + unit.size() <= size) text += unit;
-  text.resize(size, 'x');
-  return text;
-}
-
-std::string bytes_of(std::size_t size) {
-  std::string bytes(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * 31 + (i >> 8));
-  return bytes;
-}
+using interop::expect;
 
 fairlead::message_view view_of(fairlead::message_kind kind, std::string_view payload) {
   return {kind, std::as_bytes(std::span(payload))};
 }
 
-void expect(bool holds, const std::string& what) {
-  if (!holds) throw std::runtime_error(what);
-}
-
 class tester {
  public:
   tester(std::string url, const std::string& authority, bool deflate) : url_(std::move(url)), deflate_(deflate) {
-    options_.session.connection.max_message_size = max_message_size;
+    options_.session.connection.max_message_size = interop::max_message_size;
     options_.session.deflate.enabled = deflate;
     if (!authority.empty()) {
       options_.tls = fairlead::tls_client_context({.trust_system = false, .authorities = authority});
@@ -70,10 +48,10 @@ class tester {
 
   asio::awaitable<void> run() {
     using fairlead::message_kind;
-    co_await cell("text", exchange_all("/echo", message_kind::text, 1));
-    co_await cell("binary", exchange_all("/echo", message_kind::binary, 1));
-    co_await cell("fragments_sent", exchange_fragments("/echo", 4));
-    co_await cell("fragments_received", exchange_fragments("/fragments", 1));
+    co_await cell("text", exchange_all("/echo", message_kind::text, false));
+    co_await cell("binary", exchange_all("/echo", message_kind::binary, false));
+    co_await cell("fragments_sent", exchange_both("/echo", true));
+    co_await cell("fragments_received", exchange_both("/fragments", false));
     co_await cell("client_closes", close_with_all());
     co_await cell("server_closes", be_closed_with_all());
   }
@@ -103,50 +81,47 @@ class tester {
   }
 
   static asio::awaitable<void> exchange(fairlead::session ws, fairlead::message_kind kind, std::size_t size,
-                                        std::size_t fragments) {
-    const std::string payload = kind == fairlead::message_kind::text ? text_of(size) : bytes_of(size);
-    if (fragments == 1) {
-      co_await ws.send(view_of(kind, payload));
-    } else {
-      for (std::size_t i = 0; i < fragments; ++i) {
-        const std::size_t begin = size * i / fragments, end = size * (i + 1) / fragments;
-        co_await ws.send_part(view_of(kind, std::string_view(payload).substr(begin, end - begin)), i + 1 == fragments);
+                                        bool in_fragments) {
+    const std::string payload = kind == fairlead::message_kind::text ? interop::text_of(size) : interop::bytes_of(size);
+    if (in_fragments) {
+      for (std::size_t i = 0; i < interop::fragment_count; ++i) {
+        co_await ws.send_part(view_of(kind, interop::fragment_of(payload, i)), i + 1 == interop::fragment_count);
       }
+    } else {
+      co_await ws.send(view_of(kind, payload));
     }
     const std::optional<fairlead::message> echo = co_await ws.receive();
     expect(echo.has_value(), "closed where a message was expected");
     expect(echo->kind() == kind, "the echo is of another kind");
-    expect(echo->text() == payload,
-           std::to_string(echo->size()) + " bytes came back for " + std::to_string(size) + ", or other ones");
+    interop::expect_echo(echo->text(), payload);
   }
 
-  asio::awaitable<void> exchange_all(std::string path, fairlead::message_kind kind, std::size_t fragments) {
+  asio::awaitable<void> exchange_all(std::string path, fairlead::message_kind kind, bool in_fragments) {
     const fairlead::session ws = co_await open(path);
-    for (const std::size_t size : sizes) co_await exchange(ws, kind, size, fragments);
+    for (const std::size_t size : interop::sizes) co_await exchange(ws, kind, size, in_fragments);
     co_await ws.close(fairlead::close_code::normal, "");
   }
 
-  asio::awaitable<void> exchange_fragments(std::string path, std::size_t fragments) {
-    co_await exchange_all(path, fairlead::message_kind::text, fragments);
-    co_await exchange_all(path, fairlead::message_kind::binary, fragments);
+  asio::awaitable<void> exchange_both(std::string path, bool in_fragments) {
+    co_await exchange_all(path, fairlead::message_kind::text, in_fragments);
+    co_await exchange_all(path, fairlead::message_kind::binary, in_fragments);
   }
 
   asio::awaitable<void> close_with_all() {
-    for (const int code : close_codes) {
+    for (const int code : interop::close_codes) {
       const fairlead::session ws = co_await open("/echo");
       co_await ws.close(static_cast<fairlead::close_code>(code), "a reason");
-      expect(closed_with_ == code, std::to_string(code) + " is answered with " + std::to_string(closed_with_));
+      interop::expect_answer(closed_with_, code);
     }
   }
 
   asio::awaitable<void> be_closed_with_all() {
-    for (const int code : close_codes) {
+    for (const int code : interop::close_codes) {
       const fairlead::session ws = co_await open("/close/" + std::to_string(code));
       co_await ws.send("close");
       const std::optional<fairlead::message> message = co_await ws.receive();
       expect(!message, "a message where a close was expected");
-      expect(closed_with_ == code && reason_ == "a reason",
-             std::to_string(code) + " arrives as " + std::to_string(closed_with_) + " '" + reason_ + "'");
+      interop::expect_close(closed_with_, reason_, code);
     }
   }
 

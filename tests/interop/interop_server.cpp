@@ -6,6 +6,8 @@
 //   /echo         sends each message back, as one frame
 //   /fragments    sends each message back in four
 //   /close/CODE   closes with that code and a reason, at the first message
+#include "interop.hpp"
+
 #include <fairlead.hpp>
 #include <fairlead/json_writer.hpp>
 
@@ -17,19 +19,15 @@
 
 namespace {
 
-constexpr std::size_t max_message_size = 16 * 1024 * 1024;
-
 asio::awaitable<void> echo(fairlead::session ws) {
   while (auto message = co_await ws.receive()) co_await ws.send(*message);
 }
 
 asio::awaitable<void> echo_in_fragments(fairlead::session ws) {
-  constexpr std::size_t count = 4;
   while (auto message = co_await ws.receive()) {
-    const std::span<const std::byte> all = message->bytes();
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t begin = all.size() * i / count, end = all.size() * (i + 1) / count;
-      co_await ws.send_part({message->kind(), all.subspan(begin, end - begin)}, i + 1 == count);
+    for (std::size_t i = 0; i < interop::fragment_count; ++i) {
+      const std::string_view fragment = interop::fragment_of(message->text(), i);
+      co_await ws.send_part({message->kind(), std::as_bytes(std::span(fragment))}, i + 1 == interop::fragment_count);
     }
   }
 }
@@ -42,7 +40,7 @@ asio::awaitable<void> close_with(fairlead::session ws, fairlead::request head) {
 
 fairlead::server_options options_of(int argc, char** argv) {
   fairlead::server_options options{.address = "127.0.0.1"};
-  options.session.connection.max_message_size = max_message_size;
+  options.session.connection.max_message_size = interop::max_message_size;
   fairlead::tls_certificate certificate;
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
