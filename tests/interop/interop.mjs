@@ -8,9 +8,9 @@ export const closeCodes = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011,
 export const print = (line) => console.log(JSON.stringify(line));
 
 /// Runs the checks of one cell and prints it. A failure ends the program.
-export async function cell(name, check, note) {
+export async function cell(name, check, more = {}) {
   await check();
-  print({ cell: name, note });
+  print({ cell: name, ...more });
 }
 
 export function expectAgreement(extensions, deflate) {

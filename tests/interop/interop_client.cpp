@@ -1,6 +1,6 @@
 // connect() against the servers of other implementations; see interop.py.
 //
-//   interop_client --url ws[s]://HOST:PORT [--ca FILE] [--deflate]
+//   interop_client --url ws[s]://HOST:PORT [--ca FILE] [--deflate] [--largest BYTES]
 //
 // prints a line of JSON for each cell of the table.
 #include "interop.hpp"
@@ -30,7 +30,8 @@ fairlead::message_view view_of(fairlead::message_kind kind, std::string_view pay
 
 class tester {
  public:
-  tester(std::string url, const std::string& authority, bool deflate) : url_(std::move(url)), deflate_(deflate) {
+  tester(std::string url, const std::string& authority, bool deflate, std::size_t largest)
+      : url_(std::move(url)), deflate_(deflate), largest_(largest) {
     options_.session.connection.max_message_size = interop::max_message_size;
     options_.session.deflate.enabled = deflate;
     if (!authority.empty()) {
@@ -98,7 +99,9 @@ class tester {
 
   asio::awaitable<void> exchange_all(std::string path, fairlead::message_kind kind, bool in_fragments) {
     const fairlead::session ws = co_await open(path);
-    for (const std::size_t size : interop::sizes) co_await exchange(ws, kind, size, in_fragments);
+    for (const std::size_t size : interop::sizes) {
+      if (size <= largest_) co_await exchange(ws, kind, size, in_fragments);
+    }
     co_await ws.close(fairlead::close_code::normal, "");
   }
 
@@ -127,6 +130,7 @@ class tester {
 
   std::string url_;
   bool deflate_;
+  std::size_t largest_;
   fairlead::client_options options_;
   bool agreed_ = false;
   int closed_with_ = 0;
@@ -139,12 +143,15 @@ class tester {
 int main(int argc, char** argv) try {
   std::string url, authority;
   bool deflate = false;
+  std::size_t largest = interop::max_message_size;
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
     if (option == "--deflate") {
       deflate = true;
     } else if (option == "--url" && i + 1 < argc) {
       url = argv[++i];
+    } else if (option == "--largest" && i + 1 < argc) {
+      largest = std::stoul(argv[++i]);
     } else if (option == "--ca" && i + 1 < argc) {
       authority = argv[++i];
     } else {
@@ -153,7 +160,7 @@ int main(int argc, char** argv) try {
   }
   std::puts(R"({"peer":"fairlead"})");
   asio::io_context context(1);
-  tester t(url, authority, deflate);
+  tester t(url, authority, deflate, largest);
   asio::co_spawn(context, t.run(), asio::detached);
   context.run();
   return t.has_failed() ? 1 : 0;

@@ -1,9 +1,11 @@
 // The server that the other implementations' clients meet, and that theirs do the same as; see interop.py.
 //
-//   interop_server [--certificate FILE --key FILE] [--deflate]
+//   interop_server [--certificate FILE --key FILE] [--deflate [--compress-all]]
+//
+// --compress-all compresses each message, with what was before it.
 //
 //   /             an empty page
-//   /echo         sends each message back, as one frame
+//   /echo         sends each message back, as one frame; prints with which code the peer closed
 //   /fragments    sends each message back in four
 //   /close/CODE   closes with that code and a reason, at the first message
 #include "interop.hpp"
@@ -19,9 +21,18 @@
 
 namespace {
 
-asio::awaitable<void> echo(fairlead::session ws) {
-  while (auto message = co_await ws.receive()) co_await ws.send(*message);
+void print(fairlead::json_writer& line) {
+  std::puts(line.end_object().text().c_str());
+  std::fflush(stdout);
 }
+
+const fairlead::handlers echo{
+    .on_message = [](fairlead::session& ws, fairlead::message_view m) { ws.try_send(m); },
+    .on_close =
+        [](fairlead::session&, const fairlead::close_info& info) {
+          print(fairlead::json_writer().begin_object().member("closed_with", static_cast<int>(info.code)));
+        },
+};
 
 asio::awaitable<void> echo_in_fragments(fairlead::session ws) {
   while (auto message = co_await ws.receive()) {
@@ -46,6 +57,9 @@ fairlead::server_options options_of(int argc, char** argv) {
     const std::string_view option = argv[i];
     if (option == "--deflate") {
       options.session.deflate.enabled = true;
+    } else if (option == "--compress-all") {
+      options.session.deflate.send_takeover = true;
+      options.session.deflate.min_size = 0;
     } else if (option == "--certificate" && i + 1 < argc) {
       certificate.chain = argv[++i];
     } else if (option == "--key" && i + 1 < argc) {
@@ -69,10 +83,7 @@ int main(int argc, char** argv) try {
     return fairlead::text_response(fairlead::http_status::ok, "<!doctype html>\n", "text/html; charset=utf-8");
   });
   server.listen();
-  fairlead::json_writer json;
-  json.begin_object().member("peer", "fairlead").member("port", server.port()).end_object();
-  std::puts(json.text().c_str());
-  std::fflush(stdout);
+  print(fairlead::json_writer().begin_object().member("peer", "fairlead").member("port", server.port()));
   server.run();
 } catch (const std::exception& e) {
   std::fprintf(stderr, "interop_server: %s\n", e.what());
