@@ -61,7 +61,7 @@ void print(const fairlead::message& m) {
   std::fflush(stdout);
 }
 
-std::string_view advice(std::error_code ec) {
+std::string_view advice(std::error_code ec, bool has_proxy) {
   using fairlead::connect_stage;
   using fairlead::errc;
   using fairlead::http_status;
@@ -73,9 +73,10 @@ std::string_view advice(std::error_code ec) {
   switch (fairlead::stage_of(ec)) {
     case connect_stage::arguments: return "fairlead-cli --help shows what it takes";
     case connect_stage::resolve: return "check the name of the host";
-    case connect_stage::connect: return "check that the server runs, and its port";
+    case connect_stage::connect:
+      return has_proxy ? "check the proxy's address" : "check that the server runs, and its port";
     case connect_stage::proxy: return "check the proxy's address, and whether it lets you through";
-    case connect_stage::tls: return "check that the port is one for wss, and the server's certificate";
+    case connect_stage::tls: return "check that it is a port for wss, and the server's certificate";
     case connect_stage::handshake: return "check that it is a WebSocket server, and the path of the URL";
   }
   return "";
@@ -117,7 +118,7 @@ class conversation {
       ws_ = co_await fairlead::connect(context_, options_.url, options_.client);
     } catch (const std::system_error& e) {
       const std::string_view stage = fairlead::name_of(fairlead::stage_of(e.code()));
-      complain(std::string(stage) + ": " + e.code().message() + "; " + std::string(advice(e.code())));
+      complain(std::string(stage) + ": " + e.code().message() + "; " + std::string(advice(e.code(), options_.client.proxy.has_value())));
       co_return;
     }
     if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "connected; Ctrl-C closes\n");
