@@ -149,7 +149,7 @@ def trusts_whom_it_is_told_to(cli, url, certificates):
     cli.expect_output(b"hello\n", *trusted, "--pin", certificates["pin"], "--count", 1, url, given=b"hello\n")
     cli.expect_failure("TLS", "--ca", url)
     cli.expect_failure("TLS", "key has changed", "--insecure", "--pin", "A" * 43 + "=", url)
-    cli.expect_failure("arguments", "cannot", "--ca", "/nothing/there", url)
+    cli.expect_failure("arguments", "/nothing/there: No such file", "--ca", "/nothing/there", url)
 
 
 def check(what, run, *arguments):
