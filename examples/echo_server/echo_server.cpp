@@ -1,8 +1,9 @@
 // Sends every message back to who sent it.
 //
 //   echo_server [--port PORT] [--address ADDRESS] [--max-message BYTES] [--files FOLDER] [--deflate]
+//               [--certificate FILE --key FILE]
 //
-// WebSocket at /echo, a page to try it at /, the number of connections at /health.
+// With a certificate all of it is TLS: https and wss. WebSocket at /echo, a page to try it at /, the number of connections at /health.
 #include <fairlead.hpp>
 
 #include "page.hpp"
@@ -33,6 +34,7 @@ Number number_of(std::string_view option, std::string_view text) {
 
 int main(int argc, char** argv) try {
   fairlead::server_options options{.address = "127.0.0.1", .port = 9001};
+  fairlead::tls_certificate certificate;
   std::string folder;
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
@@ -50,10 +52,16 @@ int main(int argc, char** argv) try {
       options.session.connection.max_message_size = number_of<std::size_t>(option, value);
     } else if (option == "--files") {
       folder = value;
+    } else if (option == "--certificate") {
+      certificate.chain = value;
+    } else if (option == "--key") {
+      certificate.key = value;
     } else {
       throw std::invalid_argument("there is no option '" + std::string(option) + "'");
     }
   }
+
+  if (!certificate.chain.empty()) options.tls = fairlead::tls_server_context({.certificates = {certificate}});
 
   fairlead::server server(options);
   server.route("/echo", echo);
@@ -63,7 +71,8 @@ int main(int argc, char** argv) try {
   });
   if (!folder.empty()) server.files("/files/", folder);
   server.listen();
-  std::printf("echo_server: listening on http://%s:%u/\n", options.address.c_str(), unsigned{server.port()});
+  std::printf("echo_server: listening on %s://%s:%u/\n", options.tls ? "https" : "http", options.address.c_str(),
+              unsigned{server.port()});
   std::fflush(stdout);
   server.run();
 } catch (const std::exception& e) {

@@ -50,7 +50,7 @@ window.interop = (() => {
 
   return {
     open(path = '/echo') {
-      socket = new WebSocket(`ws://${location.host}${path}`);
+      socket = new WebSocket(`${location.origin.replace('http', 'ws')}${path}`);
       socket.binaryType = 'arraybuffer';
       socket.onmessage = ({ data }) => { waiting.push(data); wake(); };
       closing = new Promise((resolve) => {
@@ -98,6 +98,11 @@ window.interop = (() => {
       return '';
     },
 
+    /// Sends a message at which the server closes.
+    beClosed() {
+      socket.send('close');
+      return closing;
+    },
     close(code, reason) {
       if (code === undefined) socket.close();
       else socket.close(code, reason);

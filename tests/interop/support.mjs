@@ -68,8 +68,8 @@ export function stopServer() {
   });
 }
 
-/// Starts the browser of `--browser`.
-export async function startBrowser() {
+/// Starts the browser of `--browser`, with more arguments.
+export async function startBrowser(args = []) {
   const executablePath = option('--browser', '/usr/bin/chromium');
   try {
     accessSync(executablePath, constants.X_OK);
@@ -82,6 +82,7 @@ export async function startBrowser() {
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync',
+      ...args,
     ],
   });
 }

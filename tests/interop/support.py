@@ -74,7 +74,7 @@ class EchoServer:
             fail(f"{self.path} does not start: {error}")
         ready, _, _ = select.select([self.process.stdout], [], [], 20)
         line = self.process.stdout.readline() if ready else ""
-        start, _, rest = line.partition("http://127.0.0.1:")
+        start, _, rest = line.replace("https:", "http:").partition("http://127.0.0.1:")
         if start != f"{self.path.name}: listening on " or not rest.endswith("/\n"):
             self.kill()
             fail(f"the server's first line is {line!r}")
