@@ -657,3 +657,101 @@ TEST_CASE("a_ping_that_cannot_be_answered_yet_wakes_nobody") {  // TRUST C02
   peer->resume();
   CHECK(s.run_until([&] { return peer->pongs.size() == 10; }));
 }
+
+// --- Pings.
+
+namespace {
+
+struct ping_outcome {
+  int count = 0;
+  std::error_code error;
+  duration round_trip = duration::max();
+
+  auto handler() {
+    return [this](std::error_code ec, duration d) {
+      ++count;
+      error = ec;
+      round_trip = d;
+    };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a_ping_completes_with_the_round_trip_of_its_pong") {
+  sending_stage s(any_form());
+  ping_outcome first, second;
+  s.on_own_thread([&] { s.ws().ping(first.handler()); });
+  REQUIRE(s.run_until([&] { return first.count != 0; }));
+  CHECK_FALSE(first.error);
+  CHECK(first.round_trip >= duration::zero());
+  CHECK(first.round_trip < patience);
+  s.ws().ping(second.handler());  // from another thread
+  REQUIRE(s.run_until([&] { return second.count != 0; }));
+  CHECK_FALSE(second.error);
+}
+
+TEST_CASE("a_pong_answers_the_pings_before_it_and_no_other") {
+  stage s;
+  session ws;
+  s.server().route("/", handlers{.on_open = [&](session& opened, const request&) { ws = opened; }});
+  const auto peer = s.join("/");
+  REQUIRE(peer);
+  peer->pause();  // so it answers only what the test writes
+  ping_outcome first, second, third;
+  ws.ping(first.handler());
+  ws.ping(second.handler());
+  ws.ping(third.handler());
+  peer->write(frame(0x8a, "unasked"));
+  peer->write(frame(0x8a, std::string(8, '\x7f')));
+  s.run_ready();
+  CHECK(first.count + second.count + third.count == 0);
+  const std::uint64_t number = 2;  // the second operation of this session that may be cancelled
+  std::string payload(sizeof number, '\0');
+  std::memcpy(payload.data(), &number, sizeof number);
+  peer->write(frame(0x8a, payload));
+  REQUIRE(s.run_until([&] { return second.count != 0; }));
+  CHECK(first.count == 1);
+  CHECK_FALSE(first.error);
+  CHECK(third.count == 0);
+}
+
+TEST_CASE("a_ping_ends_with_its_session") {
+  stage s;
+  session ws;
+  s.server().route("/", handlers{.on_open = [&](session& opened, const request&) { ws = opened; }});
+  const auto peer = s.join("/");
+  REQUIRE(peer);
+  peer->pause();
+  ping_outcome waiting, late, empty;
+  ws.ping(waiting.handler());
+  s.run_ready();
+  peer->hang_up();
+  REQUIRE(s.run_until([&] { return waiting.count != 0; }));
+  CHECK(waiting.error == errc::closed);
+  ws.ping(late.handler());
+  session().ping(empty.handler());
+  REQUIRE(s.run_until([&] { return late.count + empty.count == 2; }));
+  CHECK(late.error == errc::closed);
+  CHECK(empty.error == errc::closed);
+}
+
+TEST_CASE("a_ping_that_waits_can_be_cancelled") {
+  stage s;
+  session ws;
+  s.server().route("/", handlers{.on_open = [&](session& opened, const request&) { ws = opened; }});
+  const auto peer = s.join("/");
+  REQUIRE(peer);
+  peer->pause();
+  ping_outcome outcome;
+  asio::cancellation_signal cancel;
+  ws.ping(asio::bind_cancellation_slot(cancel.slot(), outcome.handler()));
+  s.run_ready();
+  cancel.emit(asio::cancellation_type::all);
+  REQUIRE(s.run_until([&] { return outcome.count != 0; }));
+  CHECK(outcome.error == asio::error::operation_aborted);
+  peer->resume();
+  s.run_ready();
+  CHECK(outcome.count == 1);
+  CHECK(ws.is_open());
+}

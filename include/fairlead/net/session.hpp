@@ -6,6 +6,7 @@
 #include <fairlead/net/detail/completion.hpp>
 #include <fairlead/net/detail/inbox.hpp>
 #include <fairlead/protocol/message.hpp>
+#include <fairlead/time.hpp>
 #include <fairlead/wire/close_code.hpp>
 
 #include <asio/associated_cancellation_slot.hpp>
@@ -198,6 +199,19 @@ class session {
         token, code, std::string(reason));
   }
 
+  /// Sends a ping and waits for its pong (RFC 6455 sections 5.5.2 and 5.5.3). It passes the messages that wait in
+  /// the queue, and not what is already framed. Any number may be under way; a pong answers the pings before its
+  /// own as well.
+  ///
+  /// \par Completion signature  void(std::error_code, duration round_trip): errc::closed when the session is over
+  ///                            before the pong.
+  /// \par Cancellation          All kinds: asio::error::operation_aborted; the ping is sent all the same.
+  template <class Token = asio::use_awaitable_t<>>
+  auto ping(Token&& token = {}) const {
+    return asio::async_initiate<Token, void(std::error_code, duration)>(
+        [core = core_](auto handler) { start_ping(core, std::move(handler)); }, token);
+  }
+
   /// True until the session begins to close, from either side.
   bool is_open() const noexcept;
 
@@ -214,6 +228,8 @@ class session {
   static void start_receive(const detail::core_ptr& core, Handler handler);
   template <class Handler>
   static void start_send(const detail::core_ptr& core, message content, detail::sent_as as, Handler handler);
+  template <class Handler>
+  static void start_ping(const detail::core_ptr& core, Handler handler);
   template <class Handler>
   static void start_close(const detail::core_ptr& core, close_code code, std::string reason, Handler handler);
 

@@ -81,6 +81,8 @@ class session_core final : public endpoint, private event_sink, private message_
   void cancel_receive(std::uint64_t wait_number);
   void send(message content, sent_as as, completion<std::error_code> done, std::uint64_t wait_number);
   void cancel_send(std::uint64_t wait_number);
+  void ping(completion<std::error_code, duration> done, std::uint64_t wait_number);
+  void cancel_ping(std::uint64_t wait_number);
   void close(close_code code, std::string reason, completion<std::error_code> done);
 
   void stop() override;
@@ -97,6 +99,11 @@ class session_core final : public endpoint, private event_sink, private message_
     std::uint64_t number;
     completion<std::error_code> done;
   };
+  struct ping_waiter {
+    std::uint64_t number;
+    time_point sent_at;  // time_point::max() until it is sent
+    completion<std::error_code, duration> done;
+  };
   struct close_request {
     close_code code;
     std::string reason;
@@ -105,6 +112,7 @@ class session_core final : public endpoint, private event_sink, private message_
   /// What only a session that lags, closes or is awaited needs.
   struct extras {
     std::vector<send_waiter> senders;
+    std::vector<ping_waiter> pings;  // those that are sent, in that order, then those that are not
     std::vector<completion<std::error_code>> closers;
     std::optional<close_request> close;
     growing_bytes unread;
@@ -121,7 +129,7 @@ class session_core final : public endpoint, private event_sink, private message_
   flow on_message(message_view m) override;
   flow on_message_part(message_part part) override;
   void on_ping(std::span<const std::byte>) override {}
-  void on_pong(std::span<const std::byte>) override {}
+  void on_pong(std::span<const std::byte> payload) override;
   void on_close(close_code code, std::string_view reason) override;
   void on_failure(errc why, close_code code) override;
 
@@ -141,6 +149,7 @@ class session_core final : public endpoint, private event_sink, private message_
   void feed(std::span<std::byte> bytes);
   void request_resume();
   void resume_reading();
+  void send_pings();
   void flush();
   std::error_code write_some();
   bool write_output();

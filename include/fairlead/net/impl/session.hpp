@@ -16,6 +16,9 @@ FAIRLEAD_DECL void cancel_receive(const core_ptr& core, std::uint64_t wait_numbe
 FAIRLEAD_DECL void begin_send(const core_ptr& core, message content, sent_as as,
                               completion<std::error_code> done, std::uint64_t wait_number);
 FAIRLEAD_DECL void cancel_send(const core_ptr& core, std::uint64_t wait_number);
+FAIRLEAD_DECL void begin_ping(const core_ptr& core, completion<std::error_code, duration> done,
+                              std::uint64_t wait_number);
+FAIRLEAD_DECL void cancel_ping(const core_ptr& core, std::uint64_t wait_number);
 FAIRLEAD_DECL void begin_close(const core_ptr& core, close_code code, std::string reason,
                                completion<std::error_code> done);
 
@@ -103,6 +106,18 @@ void session::start_send(const detail::core_ptr& core, message content, detail::
   detail::begin_send(core, std::move(content), as,
                      detail::completion<std::error_code>(std::move(handler), detail::executor_of(core)),
                      number);
+}
+
+template <class Handler>
+void session::start_ping(const detail::core_ptr& core, Handler handler) {
+  const std::uint64_t number = detail::next_wait_number(core);
+  if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
+    slot.assign([core, number](asio::cancellation_type type) {
+      if (type != asio::cancellation_type::none) detail::cancel_ping(core, number);
+    });
+  }
+  detail::begin_ping(
+      core, detail::completion<std::error_code, duration>(std::move(handler), detail::executor_of(core)), number);
 }
 
 template <class Handler>

@@ -53,6 +53,16 @@ FAIRLEAD_DECL void cancel_send(const core_ptr& core, std::uint64_t wait_number) 
   if (core) core->cancel_send(wait_number);
 }
 
+FAIRLEAD_DECL void begin_ping(const core_ptr& core, completion<std::error_code, duration> done,
+                              std::uint64_t wait_number) {
+  if (core) return core->ping(std::move(done), wait_number);
+  done.post(errc::closed, {});
+}
+
+FAIRLEAD_DECL void cancel_ping(const core_ptr& core, std::uint64_t wait_number) {
+  if (core) core->cancel_ping(wait_number);
+}
+
 FAIRLEAD_DECL void begin_close(const core_ptr& core, close_code code, std::string reason,
                                completion<std::error_code> done) {
   if (core) return core->close(code, std::move(reason), std::move(done));

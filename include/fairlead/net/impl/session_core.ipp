@@ -8,6 +8,7 @@
 #include <asio/error.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -302,6 +303,58 @@ FAIRLEAD_DECL void session_core::cancel_send(std::uint64_t wait_number) {
   }
 }
 
+// --- Pinging.
+
+FAIRLEAD_DECL void session_core::ping(completion<std::error_code, duration> done, std::uint64_t wait_number) {
+  if (!mailbox_->is_current()) {
+    const auto shared_done = std::make_shared<completion<std::error_code, duration>>(std::move(done));
+    const bool posted = on_own_thread([shared_done, wait_number](session_core& self) {
+      self.ping(std::move(*shared_done), wait_number);
+    });
+    if (!posted) shared_done->post(errc::closed, {});
+    return;
+  }
+  if (!is_open()) return done.post(errc::closed, {});
+  more().pings.push_back({wait_number, time_point::max(), std::move(done)});
+  touch();
+}
+
+// Each carries its number, by which its pong is known.
+FAIRLEAD_DECL void session_core::send_pings() {
+  if (extras_ == nullptr) return;
+  for (ping_waiter& waiter : extras_->pings) {
+    if (waiter.sent_at != time_point::max()) continue;
+    waiter.sent_at = clock::now();
+    const std::error_code closed = connection_.ping(std::as_bytes(std::span(&waiter.number, 1)));
+    static_cast<void>(closed);  // then finish() completes it
+  }
+}
+
+FAIRLEAD_DECL void session_core::on_pong(std::span<const std::byte> payload) {
+  std::uint64_t number = 0;
+  if (extras_ == nullptr || payload.size() != sizeof number) return;  // a pong that nobody asked for
+  std::memcpy(&number, payload.data(), sizeof number);
+  auto& pings = extras_->pings;
+  const auto own = std::ranges::find(pings, number, &ping_waiter::number);
+  if (own == pings.end() || own->sent_at == time_point::max()) return;
+  const time_point now = clock::now();
+  for (auto it = pings.begin(); it != own + 1; ++it) it->done.post({}, now - it->sent_at);
+  pings.erase(pings.begin(), own + 1);
+}
+
+FAIRLEAD_DECL void session_core::cancel_ping(std::uint64_t wait_number) {
+  if (!mailbox_->is_current()) {
+    on_own_thread([wait_number](session_core& self) { self.cancel_ping(wait_number); });
+    return;
+  }
+  if (extras_ == nullptr) return;
+  auto& pings = extras_->pings;
+  const auto found = std::ranges::find(pings, wait_number, &ping_waiter::number);
+  if (found == pings.end()) return;
+  found->done.post(asio::error::operation_aborted, {});
+  pings.erase(found);
+}
+
 // --- Receiving.
 
 FAIRLEAD_DECL void session_core::receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number) {
@@ -413,6 +466,8 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
   if (extras_ != nullptr) {
     for (auto& closer : extras_->closers) closer.post(ended_with_);
     extras_->closers.clear();
+    for (ping_waiter& waiter : extras_->pings) waiter.done.post(errc::closed, {});
+    extras_->pings.clear();
   }
   if (!opened_ || !route_->callbacks.on_close) return;
   try {
@@ -456,6 +511,7 @@ FAIRLEAD_DECL void session_core::serve_dirty() {
 FAIRLEAD_DECL void session_core::flush() {
   if (link_ == nullptr) return;
   do {
+    send_pings();
     connection_.pull(*this);
     close_when_drained();
   } while (!blocked_ && connection_.output_size() != 0 && write_output());
