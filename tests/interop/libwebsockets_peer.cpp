@@ -124,6 +124,7 @@ std::vector<task> all_tasks() {
   std::vector<task> tasks{{"text", "/echo", {true}},
                           {"binary", "/echo", {false}},
                           {"fragments_sent", "/echo", {true, false}, true}};
+  // Fragments from fairlead are not compressed, which a client of libwebsockets cannot take then.
   if (!compresses) tasks.push_back({"fragments_received", "/fragments", {true, false}});
   for (const int code : interop::close_codes) tasks.push_back({"client_closes", "/echo", {}, false, code});
   for (const int code : interop::close_codes) {
