@@ -173,7 +173,9 @@ class client {
         if (receive(wsi, message_, in, size)) on_message(wsi);
         break;
       case LWS_CALLBACK_CLIENT_WRITEABLE: return on_writable(wsi);
-      case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: on_peer_close(static_cast<const unsigned char*>(in), size); break;
+      case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        on_peer_close(static_cast<const unsigned char*>(in), size);
+        break;
       case LWS_CALLBACK_CLIENT_CLOSED: on_closed(lws_get_context(wsi)); break;
       case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         throw std::runtime_error(in != nullptr ? static_cast<const char*>(in) : "no connection");
