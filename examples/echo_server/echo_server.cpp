@@ -71,8 +71,8 @@ int main(int argc, char** argv) try {
   });
   if (!folder.empty()) server.files("/files/", folder);
   server.listen();
-  std::printf("echo_server: listening on %s://%s:%u/\n", options.tls ? "https" : "http", options.address.c_str(),
-              unsigned{server.port()});
+  std::printf("echo_server: listening on %s://%s:%u/\n", options.tls ? "https" : "http",
+              options.address.c_str(), unsigned{server.port()});
   std::fflush(stdout);
   server.run();
 } catch (const std::exception& e) {

@@ -65,10 +65,12 @@ std::string_view advice(std::error_code ec, bool has_proxy) {
   using fairlead::connect_stage;
   using fairlead::errc;
   using fairlead::http_status;
-  if (ec == errc::certificate_untrusted) return "give its authority with --ca, or its key with --insecure --pin";
+  if (ec == errc::certificate_untrusted)
+    return "give its authority with --ca, or its key with --insecure --pin";
   if (ec == errc::certificate_wrong_host) return "use the name that the certificate is for";
   if (ec == errc::certificate_not_pinned) return "ask the server's operator whether its key has changed";
-  if (ec == http_status::unauthorized || ec == http_status::forbidden) return "give what it wants with --header";
+  if (ec == http_status::unauthorized || ec == http_status::forbidden)
+    return "give what it wants with --header";
   if (ec == http_status::not_found) return "check the path of the URL";
   switch (fairlead::stage_of(ec)) {
     case connect_stage::arguments: return "fairlead-cli --help shows what it takes";
@@ -118,7 +120,8 @@ class conversation {
       ws_ = co_await fairlead::connect(context_, options_.url, options_.client);
     } catch (const std::system_error& e) {
       const std::string_view stage = fairlead::name_of(fairlead::stage_of(e.code()));
-      complain(std::string(stage) + ": " + e.code().message() + "; " + std::string(advice(e.code(), options_.client.proxy.has_value())));
+      complain(std::string(stage) + ": " + e.code().message() + "; " +
+               std::string(advice(e.code(), options_.client.proxy.has_value())));
       co_return;
     }
     if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "connected; Ctrl-C closes\n");

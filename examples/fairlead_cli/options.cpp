@@ -49,7 +49,8 @@ std::chrono::milliseconds seconds_of(std::string_view option, std::string_view t
 fairlead::header_field field_of(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == std::string_view::npos) throw std::invalid_argument("--header wants 'NAME: VALUE'");
-  return {std::string(text.substr(0, colon)), std::string(fairlead::trim_white_space(text.substr(colon + 1)))};
+  return {std::string(text.substr(0, colon)),
+          std::string(fairlead::trim_white_space(text.substr(colon + 1)))};
 }
 
 fairlead::http_proxy proxy_of(std::string_view text) {

@@ -135,10 +135,14 @@ class client {
 
   void run() {
     std::printf("{\"peer\": \"%s\"}\n", BOOST_BEAST_VERSION_STRING);
-    cell("text", [&](auto& ws) { exchange_all(ws, true, false); }, "/echo");
-    cell("binary", [&](auto& ws) { exchange_all(ws, false, false); }, "/echo");
-    cell("fragments_sent", [&](auto& ws) { exchange_both(ws, true); }, "/echo");
-    cell("fragments_received", [&](auto& ws) { exchange_both(ws, false); }, "/fragments");
+    cell(
+        "text", [&](auto& ws) { exchange_all(ws, true, false); }, "/echo");
+    cell(
+        "binary", [&](auto& ws) { exchange_all(ws, false, false); }, "/echo");
+    cell(
+        "fragments_sent", [&](auto& ws) { exchange_both(ws, true); }, "/echo");
+    cell(
+        "fragments_received", [&](auto& ws) { exchange_both(ws, false); }, "/fragments");
     for (const int code : interop::close_codes) {
       with_connection("/echo", [&](auto& ws) {
         ws.close(reason_of(code));

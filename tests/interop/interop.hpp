@@ -32,7 +32,8 @@ inline std::string bytes_of(std::size_t size) {
 
 /// The `i`th of the fragments of a message, which may be empty.
 inline std::string_view fragment_of(std::string_view payload, std::size_t i) {
-  const std::size_t begin = payload.size() * i / fragment_count, end = payload.size() * (i + 1) / fragment_count;
+  const std::size_t begin = payload.size() * i / fragment_count,
+                    end = payload.size() * (i + 1) / fragment_count;
   return payload.substr(begin, end - begin);
 }
 
@@ -41,8 +42,8 @@ inline void expect(bool holds, const std::string& what) {
 }
 
 inline void expect_echo(std::string_view echo, std::string_view payload) {
-  expect(echo == payload, std::to_string(echo.size()) + " bytes came back for " + std::to_string(payload.size()) +
-                              ", or other ones");
+  expect(echo == payload, std::to_string(echo.size()) + " bytes came back for " +
+                              std::to_string(payload.size()) + ", or other ones");
 }
 
 inline void expect_close(int code, std::string_view reason, int expected) {

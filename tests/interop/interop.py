@@ -44,39 +44,37 @@ LEGEND = ("Text, binary and fragments: messages of 0, 1, 125, 126, 65535, 65536 
           "back equal, byte by byte. Fragments: text and binary, each message in four. Closes: with 1000 to 1003, "
           "1007 to 1011, 3000 and 4999 and a reason; the other side saw the code.")
 
-# What libwebsockets 4.1.6 does not do right with permessage-deflate, each fact seen against ws too, and what is run instead.
-EMPTY_FRAGMENTS = ("libwebsockets cannot compress an empty fragment: with deflate it sent the messages of 0 and 1 bytes "
-                   "whole.")
-UNCOMPRESSED = ("On a compressed connection a client of libwebsockets takes what follows an uncompressed message for "
-                "one more message, also where the server takes no context over: here fairlead compressed every "
-                "message, with takeover.")
-PARTS = "Not run, for fairlead does not compress messages in parts."
+# What libwebsockets 4.1.6 does not do right with permessage-deflate. Each was seen against ws too.
+EMPTY_FRAGMENTS = "libwebsockets cannot compress an empty fragment: it sent the messages of 0 and 1 bytes whole."
+TWICE = ("A client of libwebsockets hands over an uncompressed message twice when the connection is a compressed one: "
+         "here fairlead compressed every message, with takeover.")
+PARTS = ("Not run, since fairlead does not compress messages in parts, and a client of libwebsockets hands over what is "
+         "uncompressed twice.")
 LARGE = "A server of libwebsockets spoils large compressed messages over TLS: run with up to 65536 bytes."
 
 
 class Deviation:
-    """What a peer needs that the others do not: options of fairlead's program, notes of cells, and cells not run."""
+    """What is different for a peer: options of fairlead's program, notes of cells, and why cells are not run."""
 
     def __init__(self, options=(), notes=None, cannot=None):
-        self.options = list(options)
+        self.options = options
         self.notes = notes or {}
         self.cannot = cannot or {}
 
 
 COMPRESSED_CLIENT = Deviation(
-    ["--compress-all"],
-    {"text": UNCOMPRESSED, "binary": UNCOMPRESSED, "fragments_sent": f"{EMPTY_FRAGMENTS} {UNCOMPRESSED}"},
-    {"fragments_received": f"{UNCOMPRESSED} {PARTS}"})
+    ["--compress-all"], {"text": [TWICE], "binary": [TWICE], "fragments_sent": [EMPTY_FRAGMENTS, TWICE]},
+    {"fragments_received": PARTS})
 DEVIATIONS = {
     ("libwebsockets", "client", "ws, deflate"): COMPRESSED_CLIENT,
     ("libwebsockets", "client", "wss, deflate"): COMPRESSED_CLIENT,
-    ("libwebsockets", "server", "ws, deflate"): Deviation(notes={"fragments_received": EMPTY_FRAGMENTS}),
+    ("libwebsockets", "server", "ws, deflate"): Deviation(notes={"fragments_received": [EMPTY_FRAGMENTS]}),
     ("libwebsockets", "server", "wss, deflate"): Deviation(
         ["--largest", "65536"],
-        {"text": LARGE, "binary": LARGE, "fragments_sent": LARGE, "fragments_received": f"{EMPTY_FRAGMENTS} {LARGE}"}),
+        {"text": [LARGE], "binary": [LARGE], "fragments_sent": [LARGE], "fragments_received": [EMPTY_FRAGMENTS, LARGE]}),
 }
 
-Cell = namedtuple("Cell", "sign detail", defaults=[None])
+Cell = namedtuple("Cell", "sign notes", defaults=[()])
 Row = namedtuple("Row", "peer role transport cells")
 
 
@@ -148,13 +146,13 @@ def cells_of(lines, why, meanings, deviation):
         line = lines.get(name, {"error": why})
         column = meanings.get(name, name)
         if name in deviation.cannot and name not in lines:
-            cells[column] = Cell("cannot", deviation.cannot[name])
+            cells[column] = Cell("cannot", [deviation.cannot[name]])
         elif "error" in line:
-            cells[column] = Cell("fails", line["error"])
+            cells[column] = Cell("fails", [line["error"]])
         elif "cannot" in line:
-            cells[column] = Cell("cannot", line["cannot"])
+            cells[column] = Cell("cannot", [line["cannot"]])
         else:
-            cells[column] = Cell("passes", line.get("note") or deviation.notes.get(name))
+            cells[column] = Cell("passes", [line["note"]] if "note" in line else deviation.notes.get(name, ()))
     return cells
 
 
@@ -186,28 +184,29 @@ def measure(peers, arguments, certificates):
 
 def footnotes_of(rows):
     """Numbers for what is said of cells, each said once."""
-    details = [cell.detail for row in rows for cell in row.cells.values() if cell.detail]
-    return {detail: number for number, detail in enumerate(dict.fromkeys(details), 1)}
+    notes = [note for row in rows for cell in row.cells.values() for note in cell.notes]
+    return {note: number for number, note in enumerate(dict.fromkeys(notes), 1)}
 
 
-def sign_of(cell, notes):
-    sign = {"passes": "\u2713", "fails": "\u2717", "cannot": "\u2013"}[cell.sign]
-    return f"{sign} {notes[cell.detail]}" if cell.detail else sign
+SIGNS = {"passes": "\u2713", "fails": "\u2717", "cannot": "\u2013"}
 
 
 def print_table(rows):
-    notes = footnotes_of(rows)
+    numbers = footnotes_of(rows)
+
+    def shown(cell):
+        return " ".join([SIGNS[cell.sign], *(str(numbers[note]) for note in cell.notes)])
+
     names = [f"{row.peer}, {row.role}" for row in rows]
     first = max(map(len, names))
     print(" " * (first + 16) + "  ".join(COLUMNS.values()))
     previous = None
     for name, row in zip(names, rows):
-        signs = (sign_of(row.cells[column], notes).ljust(len(title)) for column, title in COLUMNS.items())
-        shown = name if name != previous else ""
-        print(f"{shown:{first}}  {row.transport:14}" + "  ".join(signs).rstrip())
+        signs = (shown(row.cells[column]).ljust(len(title)) for column, title in COLUMNS.items())
+        print(f"{name if name != previous else '':{first}}  {row.transport:14}" + "  ".join(signs).rstrip())
         previous = name
     print()
-    for text in (LEGEND, *(f"{number}  {detail}" for detail, number in notes.items())):
+    for text in (LEGEND, *(f"{number}  {note}" for note, number in numbers.items())):
         print(textwrap.fill(text, 118, subsequent_indent="" if text is LEGEND else "   "))
 
 
@@ -241,12 +240,11 @@ PAGE = """<!doctype html>
 
 
 def write_page(rows, path):
-    notes = footnotes_of(rows)
+    numbers = footnotes_of(rows)
 
     def shown(cell):
-        sign = sign_of(cell._replace(detail=None), notes)
-        note = f'<sup><a href="#note{notes[cell.detail]}">{notes[cell.detail]}</a></sup>' if cell.detail else ""
-        return f'<td class="{cell.sign}">{sign}{note}'
+        links = " ".join(f'<a href="#note{numbers[note]}">{numbers[note]}</a>' for note in cell.notes)
+        return f'<td class="{cell.sign}">{SIGNS[cell.sign]}<sup>{links}</sup>'
 
     lines = []
     for i, row in enumerate(rows):
@@ -258,7 +256,7 @@ def write_page(rows, path):
         lines.append(f"<tr>{lead}<td>{row.transport}{cells}")
     path.write_text(PAGE.format(
         legend=html.escape(LEGEND), heads="".join(f"<th>{title}" for title in COLUMNS.values()), body="\n".join(lines),
-        notes="\n".join(f'<li id="note{number}">{html.escape(detail)}' for detail, number in notes.items())))
+        notes="\n".join(f'<li id="note{number}">{html.escape(note)}' for note, number in numbers.items())))
 
 
 def peers_of(arguments):

@@ -76,17 +76,21 @@ class tester {
   asio::awaitable<fairlead::session> open(const std::string& path) {
     agreed_ = false;
     closed_with_ = 0;
-    fairlead::session ws = co_await fairlead::connect(co_await asio::this_coro::executor, url_ + path, options_);
-    expect(agreed_ == deflate_, deflate_ ? "permessage-deflate is declined" : "permessage-deflate is agreed unasked");
+    fairlead::session ws =
+        co_await fairlead::connect(co_await asio::this_coro::executor, url_ + path, options_);
+    expect(agreed_ == deflate_,
+           deflate_ ? "permessage-deflate is declined" : "permessage-deflate is agreed unasked");
     co_return ws;
   }
 
   static asio::awaitable<void> exchange(fairlead::session ws, fairlead::message_kind kind, std::size_t size,
                                         bool in_fragments) {
-    const std::string payload = kind == fairlead::message_kind::text ? interop::text_of(size) : interop::bytes_of(size);
+    const std::string payload =
+        kind == fairlead::message_kind::text ? interop::text_of(size) : interop::bytes_of(size);
     if (in_fragments) {
       for (std::size_t i = 0; i < interop::fragment_count; ++i) {
-        co_await ws.send_part(view_of(kind, interop::fragment_of(payload, i)), i + 1 == interop::fragment_count);
+        co_await ws.send_part(view_of(kind, interop::fragment_of(payload, i)),
+                              i + 1 == interop::fragment_count);
       }
     } else {
       co_await ws.send(view_of(kind, payload));

@@ -38,7 +38,8 @@ asio::awaitable<void> echo_in_fragments(fairlead::session ws) {
   while (auto message = co_await ws.receive()) {
     for (std::size_t i = 0; i < interop::fragment_count; ++i) {
       const std::string_view fragment = interop::fragment_of(message->text(), i);
-      co_await ws.send_part({message->kind(), std::as_bytes(std::span(fragment))}, i + 1 == interop::fragment_count);
+      co_await ws.send_part({message->kind(), std::as_bytes(std::span(fragment))},
+                            i + 1 == interop::fragment_count);
     }
   }
 }
@@ -80,7 +81,8 @@ int main(int argc, char** argv) try {
   server.route("/fragments", echo_in_fragments);
   server.route("/close/{code}", close_with);
   server.get("/", [](const fairlead::request&) {
-    return fairlead::text_response(fairlead::http_status::ok, "<!doctype html>\n", "text/html; charset=utf-8");
+    return fairlead::text_response(fairlead::http_status::ok, "<!doctype html>\n",
+                                   "text/html; charset=utf-8");
   });
   server.listen();
   print(fairlead::json_writer().begin_object().member("peer", "fairlead").member("port", server.port()));

@@ -124,6 +124,7 @@ std::vector<task> all_tasks() {
   std::vector<task> tasks{{"text", "/echo", {true}},
                           {"binary", "/echo", {false}},
                           {"fragments_sent", "/echo", {true, false}, true}};
+  // Fragments from fairlead are not compressed, which a client of libwebsockets cannot take then.
   if (!compresses) tasks.push_back({"fragments_received", "/fragments", {true, false}});
   for (const int code : interop::close_codes) tasks.push_back({"client_closes", "/echo", {}, false, code});
   for (const int code : interop::close_codes) {
@@ -172,7 +173,9 @@ class client {
         if (receive(wsi, message_, in, size)) on_message(wsi);
         break;
       case LWS_CALLBACK_CLIENT_WRITEABLE: return on_writable(wsi);
-      case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: on_peer_close(static_cast<const unsigned char*>(in), size); break;
+      case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        on_peer_close(static_cast<const unsigned char*>(in), size);
+        break;
       case LWS_CALLBACK_CLIENT_CLOSED: on_closed(lws_get_context(wsi)); break;
       case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         throw std::runtime_error(in != nullptr ? static_cast<const char*>(in) : "no connection");
