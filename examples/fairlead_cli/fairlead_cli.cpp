@@ -126,7 +126,11 @@ class conversation {
     }
     if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "connected; Ctrl-C closes\n");
     await_signal();
-    std::thread(&conversation::feed, this).detach();
+    if (options_.ping) {
+      asio::co_spawn(context_, ping(), asio::detached);
+    } else {
+      std::thread(&conversation::feed, this).detach();
+    }
     co_await receive();
     silence_.cancel();
     signals_.cancel();
@@ -137,9 +141,24 @@ class conversation {
     std::size_t received = 0;
     while (const auto message = co_await ws_.receive()) {
       print(*message);
-      if (++received == options_.count) ws_.try_close();
+      if (++received == options_.count && !options_.ping) ws_.try_close();
       if (all_sent_) await_silence();
     }
+  } catch (const std::system_error&) {
+    // on_close() says why
+  }
+
+  asio::awaitable<void> ping() try {
+    asio::steady_timer pause(context_);
+    for (std::size_t sent = 1;; ++sent) {
+      const std::chrono::duration<double, std::milli> round_trip = co_await ws_.ping();
+      std::printf("pong %zu: %.3f ms\n", sent, round_trip.count());
+      std::fflush(stdout);
+      if (sent == options_.count) break;
+      pause.expires_after(std::chrono::seconds(1));
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+    ws_.try_close();
   } catch (const std::system_error&) {
     // on_close() says why
   }

@@ -13,6 +13,8 @@ once nothing has come for a second.
   --file PATH             sends this file as a message, in place of the input's lines;
                           binary; may be given several times
   --text                  sends the files as text
+  --ping                  sends a ping each second, in place of the input, and prints how
+                          long its pong took; with --count N so many
   --count N               closes when N messages have come, whenever that is
   --wait SECONDS          how long it stays without a message when all is sent
   --header 'NAME: VALUE'  one more field of the request, such as Authorization
@@ -73,6 +75,8 @@ std::optional<options> parse(int argc, char** argv) {
     if (option == "--help" || option == "-h") return std::nullopt;
     if (option == "--text") {
       result.files_are_text = true;
+    } else if (option == "--ping") {
+      result.ping = true;
     } else if (option == "--deflate") {
       client.session.deflate.enabled = true;
     } else if (option == "--insecure") {

@@ -16,7 +16,8 @@ struct options {
   fairlead::client_options client{};
   std::vector<std::filesystem::path> files{};  ///< Sent in place of the input's lines.
   bool files_are_text = false;
-  std::size_t count = 0;  ///< Messages to wait for; 0 for no such end.
+  bool ping = false;      ///< Sends pings in place of messages.
+  std::size_t count = 0;  ///< Messages to wait for, or pings to send; 0 for no such end.
   std::optional<std::chrono::milliseconds> wait{};
 };
 

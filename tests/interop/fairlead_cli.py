@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
@@ -66,6 +67,13 @@ def takes_the_input_of_a_pipe_that_stays_open(cli, url):
         process.stdin.flush()
         expect_equal(process.stdout.read(), b"hello\n", "the output")
         expect_equal(process.wait(10), 0, "the status")
+
+
+def measures_round_trips(cli, url):
+    status, printed, errors = cli.run("--ping", "--count", 2, url)
+    expect_equal((status, errors), (0, ""), "what --ping ended with")
+    if not re.fullmatch(rb"pong 1: \d+\.\d{3} ms\npong 2: \d+\.\d{3} ms\n", printed):
+        raise Mismatch(f"--ping printed {printed!r}")
 
 
 def closes_at_a_signal(cli, url):
@@ -174,6 +182,7 @@ def main():
             check("sends lines, and prints what comes back", sends_lines, cli, url)
             check("sends files", sends_files, cli, url, Path(folder))
             check("takes the input of a pipe that stays open", takes_the_input_of_a_pipe_that_stays_open, cli, url)
+            check("measures round trips", measures_round_trips, cli, url)
             check("closes at SIGINT and SIGTERM", closes_at_a_signal, cli, url)
             check("has colours on a terminal only", has_colours_on_a_terminal_only, cli, url)
             check("names what failed", names_what_failed, cli, url, Path(folder))
