@@ -21,6 +21,10 @@ set(fairlead_asio_dependency "\"Asio 1.22\"")
 if(NOT FAIRLEAD_ASIO MATCHES "^(header_only|compiled)$")
   set(fairlead_asio_dependency "")
 endif()
+set(fairlead_libdeflate_dependency "")
+if(fairlead_libdeflate)
+  set(fairlead_libdeflate_dependency "\"Libdeflate 1.14\"")
+endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/fairleadConfig.cmake.in" "${PROJECT_BINARY_DIR}/package/fairleadConfig.cmake" @ONLY)
 # Until 1.0 a minor version may break what was.
 set(compatibility SameMajorVersion)
@@ -34,6 +38,7 @@ install(FILES
   "${PROJECT_BINARY_DIR}/package/fairleadConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FairleadCoroutines.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/FindAsio.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/FindLibdeflate.cmake"
   DESTINATION "${package_dir}")
 
 # pkg-config fairlead. None with a user's target for Asio: what that is, a .pc file cannot say.
@@ -54,6 +59,10 @@ if(fairlead_asio_dependency)
   set(pc_requires "Requires")
   if(library_type STREQUAL "SHARED_LIBRARY")
     set(pc_requires "Requires.private")
+  endif()
+  set(pc_libdeflate "")
+  if(fairlead_libdeflate)
+    set(pc_libdeflate ", libdeflate >= 1.14")
   endif()
   # Every macro that a user of the CMake target gets; Asio's folder only when the compiler does not look there anyway.
   set(definitions "$<TARGET_PROPERTY:fairlead,INTERFACE_COMPILE_DEFINITIONS>")

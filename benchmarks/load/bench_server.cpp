@@ -3,7 +3,7 @@
 //
 //   bench_server [--port PORT] [--threads N] [--tls 0|1]
 //                [--deflate 0|1] [--send-window BITS] [--receive-window BITS] [--send-takeover 0|1]
-//                [--receive-takeover 0|1] [--level N] [--memory-level N]
+//                [--receive-takeover 0|1] [--use-libdeflate 0|1] [--level N] [--memory-level N]
 //
 // Message limit 64 MiB, no limit on fragments or on the rate of control frames, and queues that never close a
 // session.
@@ -60,6 +60,7 @@ int main(int argc, char** argv) try {
                                  {"receive-window", std::to_string(defaults.receive_window_bits)},
                                  {"send-takeover", "0"},
                                  {"receive-takeover", "0"},
+                                 {"use-libdeflate", "0"},
                                  {"level", std::to_string(defaults.level)},
                                  {"memory-level", std::to_string(defaults.memory_level)}});
   fairlead::server_options options;
@@ -72,6 +73,7 @@ int main(int argc, char** argv) try {
   deflate.receive_window_bits = arguments.number<std::uint8_t>("receive-window");
   deflate.send_takeover = arguments.number("send-takeover") != 0;
   deflate.receive_takeover = arguments.number("receive-takeover") != 0;
+  deflate.use_libdeflate = arguments.number("use-libdeflate") != 0;
   deflate.level = arguments.number<int>("level");
   deflate.memory_level = arguments.number<int>("memory-level");
 

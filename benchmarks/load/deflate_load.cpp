@@ -16,6 +16,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -32,6 +33,10 @@ namespace {
 using steady = std::chrono::steady_clock;
 
 constexpr std::size_t messages_in_a_round = 64;
+
+// Connections begin a round at so many different messages. A processor that is given one message fifty times in
+// a row learns its branches, and the whole echo costs a third less than one of fifty different ones.
+constexpr std::size_t beginnings = 16;
 
 // The largest window holds half a round of the smallest messages, so no message refers to itself a round ago. A reply
 // as it is fits a frame of the 16 bit length.
@@ -148,16 +153,19 @@ class deflate_run {
       const agreement agreed(
           opened.socket.upgrade(path_, port_, "permessage-deflate; client_max_window_bits"));
       if (frames_.empty()) {
-        frames_ = client_frames(messages_, agreed);
+        for (std::vector<std::string> round = messages_; frames_.size() < beginnings;) {
+          frames_.push_back(client_frames(round, agreed));
+          std::ranges::rotate(round, round.begin() + messages_in_a_round / beginnings);
+        }
         first_ = std::make_unique<reply_check>(agreed);
       }
     }
   }
 
-  /// The first `senders` connections send the next message each, then every connection receives one.
+  /// The first `senders` connections send their next message each, then every connection receives one.
   void exchange(std::size_t senders) {
     for (std::size_t i = 0; i < senders; ++i) {
-      const std::vector<char>& frame = frames_[next_];
+      const std::vector<char>& frame = frames_[i % beginnings][next_];
       connections_[i].socket.send_all(frame.data(), frame.size());
     }
     for (connection& c : connections_) {
@@ -198,7 +206,7 @@ class deflate_run {
   const std::uint16_t port_;
   const std::string path_;
   const std::vector<std::string> messages_;
-  std::vector<std::vector<char>> frames_;
+  std::vector<std::vector<std::vector<char>>> frames_;  // rounds, each from another beginning
   std::vector<connection> connections_;
   std::unique_ptr<reply_check> first_;  // of the first connection
   std::size_t next_ = 0;

@@ -38,6 +38,8 @@ OPTIONS = [
     OFF,
     Option("no takeover, level 1", deflate=True, level=1),
     Option("no takeover, level 6: the default", deflate=True),
+    Option("no takeover, level 1, libdeflate", deflate=True, level=1, use_libdeflate=True),
+    Option("no takeover, level 6, libdeflate", deflate=True, use_libdeflate=True),
     Option("takeover, window 15", deflate=True, send_takeover=True),
     Option("takeover, window 12", deflate=True, send_takeover=True, send_window=12),
     Option("takeover, window 10", deflate=True, send_takeover=True, send_window=10),
@@ -49,7 +51,7 @@ OPTIONS = [
     Option("takeover both ways, window 10, memory level 4", deflate=True, send_takeover=True, receive_takeover=True,
            send_window=10, receive_window=10, memory_level=4),
 ]
-MODES = {"echo": OPTIONS, "broadcast": OPTIONS[:4]}
+MODES = {"echo": OPTIONS, "broadcast": OPTIONS[:6]}
 
 
 class Bench:

@@ -4,6 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import { fail } from './support.mjs';
 
+/// For startServer(): deflate_server compresses with libdeflate where it may.
+export const serverArgs = process.argv.includes('--libdeflate') ? ['--libdeflate'] : [];
+
 const takeovers = [false, true].flatMap((send) => [false, true].map((receive) => ({ send, receive })));
 
 /// Every configuration of the server with its route in deflate_server.

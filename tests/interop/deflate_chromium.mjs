@@ -1,13 +1,14 @@
-// permessage-deflate with Chromium: `node deflate_chromium.mjs --server PATH_TO_deflate_server [--browser PATH]`.
+// permessage-deflate with Chromium:
+// `node deflate_chromium.mjs --server PATH_TO_deflate_server [--browser PATH] [--libdeflate]`.
 // Chromium makes one offer, always the same; it meets every configuration of the server.
 
 import { connect as connectTo, createServer } from 'node:net';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { agreementOf, serverConfigs } from './deflate.mjs';
+import { agreementOf, serverArgs, serverConfigs } from './deflate.mjs';
 import { expectEqual, fail, maxMessage, startBrowser, startServer, step, stopServer } from './support.mjs';
 
-const serverPort = await startServer();
+const serverPort = await startServer({ args: serverArgs });
 const browser = await startBrowser();
 console.log(`Chromium ${browser.version()}`);
 

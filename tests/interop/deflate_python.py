@@ -1,15 +1,16 @@
 """permessage-deflate with websockets, the WebSocket client of Python, in every combination.
 
-    /usr/bin/python3 deflate_python.py --server PATH_TO_deflate_server
+    /usr/bin/python3 deflate_python.py --server PATH_TO_deflate_server [--libdeflate]
 """
 
+import argparse
 import asyncio
 import itertools
 import random
 import sys
+from pathlib import Path
 
-from support import (MAX_MESSAGE, EchoServer, Mismatch, bytes_of, expect_equal, expect_payload, fail, server_path,
-                     text_of)
+from support import MAX_MESSAGE, EchoServer, Mismatch, bytes_of, expect_equal, expect_payload, fail, text_of
 
 import websockets
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
@@ -207,8 +208,12 @@ async def run(port):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", required=True, type=Path)
+    parser.add_argument("--libdeflate", action="store_true", help="the server compresses with it where it may")
+    arguments = parser.parse_args()
     print(f"websockets {websockets.__version__}, Python {sys.version.split()[0]}", flush=True)
-    with EchoServer(server_path(), []) as server:
+    with EchoServer(arguments.server, ["--libdeflate"] if arguments.libdeflate else []) as server:
         try:
             asyncio.run(run(server.port))
             server.stop()

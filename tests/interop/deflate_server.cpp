@@ -1,6 +1,8 @@
 // Echo with every way to compress, a route for each: what a client may meet, in one process.
 //
-//   deflate_server --port PORT
+//   deflate_server --port PORT [--libdeflate]
+//
+// --libdeflate sets use_libdeflate on all of them.
 //
 //   /                        an empty page
 //   /default                 what echo_server --deflate does
@@ -12,6 +14,7 @@
 #include <charconv>
 #include <cstdio>
 #include <initializer_list>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,7 +37,7 @@ std::string path_of(std::initializer_list<int> numbers) {
   return path;
 }
 
-void add_windows(fairlead::server& server, std::uint8_t send, std::uint8_t receive) {
+void add_windows(fairlead::server& server, std::uint8_t send, std::uint8_t receive, bool libdeflate) {
   for (const bool send_takeover : {false, true}) {
     for (const bool receive_takeover : {false, true}) {
       add_echo(server, path_of({send, receive, send_takeover, receive_takeover}),
@@ -43,16 +46,17 @@ void add_windows(fairlead::server& server, std::uint8_t send, std::uint8_t recei
                 .send_takeover = send_takeover,
                 .receive_window_bits = receive,
                 .receive_takeover = receive_takeover,
+                .use_libdeflate = libdeflate,
                 .min_size = 1});
     }
   }
 }
 
-void add_routes(fairlead::server& server) {
-  add_echo(server, "/default", {.enabled = true});
+void add_routes(fairlead::server& server, bool libdeflate) {
+  add_echo(server, "/default", {.enabled = true, .use_libdeflate = libdeflate});
   for (std::uint8_t send = fairlead::min_send_window_bits; send <= fairlead::max_window_bits; ++send) {
     for (std::uint8_t receive = fairlead::min_window_bits; receive <= fairlead::max_window_bits; ++receive) {
-      add_windows(server, send, receive);
+      add_windows(server, send, receive, libdeflate);
     }
   }
   for (int level = 1; level <= 9; ++level) {
@@ -61,6 +65,7 @@ void add_routes(fairlead::server& server) {
                {.enabled = true,
                 .send_takeover = true,
                 .receive_takeover = true,
+                .use_libdeflate = libdeflate,
                 .min_size = 1,
                 .level = level,
                 .memory_level = memory_level});
@@ -68,22 +73,29 @@ void add_routes(fairlead::server& server) {
   }
 }
 
-std::uint16_t port_of(int argc, char** argv) {
+struct settings {
   std::uint16_t port = 0;
-  if (argc != 3 || argv[1] != std::string_view("--port"))
+  bool libdeflate = false;
+};
+
+settings settings_of(std::span<char*> arguments) {
+  settings s;
+  s.libdeflate = arguments.size() == 4 && arguments[3] == std::string_view("--libdeflate");
+  if (arguments.size() != (s.libdeflate ? 4 : 3) || arguments[1] != std::string_view("--port"))
     throw std::invalid_argument("--port has to be given");
-  const std::string_view text = argv[2];
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  const std::string_view text = arguments[2];
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), s.port);
   if (error != std::errc() || end != text.data() + text.size())
     throw std::invalid_argument("--port wants a number");
-  return port;
+  return s;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  fairlead::server server({.address = "127.0.0.1", .port = port_of(argc, argv)});
-  add_routes(server);
+  const settings s = settings_of({argv, static_cast<std::size_t>(argc)});
+  fairlead::server server({.address = "127.0.0.1", .port = s.port});
+  add_routes(server, s.libdeflate);
   server.get("/", [](const fairlead::request&) {
     return fairlead::text_response(fairlead::http_status::ok, "<!doctype html>\n",
                                    "text/html; charset=utf-8");

@@ -1,12 +1,12 @@
 // permessage-deflate with ws, the WebSocket client of Node.js:
-// `node deflate_ws.mjs --server PATH_TO_deflate_server --echo PATH_TO_echo_server`.
+// `node deflate_ws.mjs --server PATH_TO_deflate_server --echo PATH_TO_echo_server [--libdeflate]`.
 
 import { randomBytes } from 'node:crypto';
-import { agreementOf, expectRemembered, jsonOf, probe, range, serverConfigs } from './deflate.mjs';
+import { agreementOf, expectRemembered, jsonOf, probe, range, serverArgs, serverConfigs } from './deflate.mjs';
 import { bytesOf, expectBytes, expectEqual, fail, startServer, step, stopServer, textOf } from './support.mjs';
 import { version, WsClient } from './ws_connection.mjs';
 
-let port = await startServer();
+let port = await startServer({ args: serverArgs });
 console.log(`ws ${version}, Node.js ${process.version}`);
 
 class DeflateClient extends WsClient {

@@ -1,6 +1,10 @@
-# find_package(fairlead) in PREFIX, and a link to TARGET.
+# find_package(fairlead) in PREFIX, and a link to TARGET; without the package MISSING.
 include("${CMAKE_CURRENT_LIST_DIR}/support.cmake")
 
 make_fresh_folder(build "${NAME}")
-consume("${build}" -DWAY=find_package -DVERSION=0.1 "-DTARGET=${TARGET}" "-DASIO_TARGET=${ASIO_TARGET}"
+set(missing "")
+if(MISSING)
+  set(missing "-DCMAKE_DISABLE_FIND_PACKAGE_${MISSING}=ON")
+endif()
+consume("${build}" -DWAY=find_package -DVERSION=0.1 "-DTARGET=${TARGET}" "-DASIO_TARGET=${ASIO_TARGET}" ${missing}
   "-DCMAKE_PREFIX_PATH=${WORK}/${PREFIX}")

@@ -35,7 +35,7 @@ int main() { fairlead::detail::print_all(); }
 ")
 
 set(first "")
-foreach(flags "-O0" "-O2 -DNDEBUG" "-O2 -march=native" "-O0 -DNDEBUG -march=native")
+foreach(flags "-O0" "-O2 -DNDEBUG -DFAIRLEAD_LIBDEFLATE" "-O2 -march=native" "-O0 -DNDEBUG -march=native")
   separate_arguments(flag_list UNIX_COMMAND "${flags}")
   run(${LAUNCHER} "${CXX}" -std=c++20 ${flag_list} ${cflags} -c "${build}/layout.cpp" -o "${build}/layout.o")
   run("${CXX}" "${build}/layout.o" ${libs} -o "${build}/layout")

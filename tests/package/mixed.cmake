@@ -3,26 +3,7 @@
 include("${CMAKE_CURRENT_LIST_DIR}/support.cmake")
 
 make_fresh_folder(build mixed)
-set(linkers "")
-foreach(linker bfd gold lld)
-  find_program(LD_${linker} ld.${linker})
-  if(LD_${linker})
-    list(APPEND linkers -fuse-ld=${linker})
-  endif()
-endforeach()
-
-# link_and_run(PROGRAM OBJECTS AND LIBRARIES...)
-function(link_and_run program)
-  foreach(linker IN LISTS linkers)
-    run("${CXX}" ${linker} -Wl,--gc-sections ${ARGN} -o "${build}/${program}")
-    run("${build}/${program}")
-  endforeach()
-endfunction()
-function(link_refused words)
-  foreach(linker IN LISTS linkers)
-    run_refused("${words}" "${CXX}" ${linker} -Wl,--gc-sections ${ARGN} -o "${build}/refused")
-  endforeach()
-endfunction()
+find_linkers()
 
 # The pair of units as objects NAME-first.o and NAME-second.o.
 function(compile_pair name)

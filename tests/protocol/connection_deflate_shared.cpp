@@ -98,6 +98,36 @@ TEST_CASE("sessions_with_other_parameters_get_a_form_of_their_own") {
   }
 }
 
+TEST_CASE("sessions_that_may_send_what_libdeflate_makes_share_it_and_others_get_a_form_of_their_own") {
+  const std::string text = pattern(20'000);
+  const message m = shared_text(text);
+  const message other_reference = m;
+  compression_workspace w;
+  deflate_options small_memory = by_libdeflate();
+  small_memory.memory_level = 4;
+  const auto form_for = [&](const deflate_params& params, const deflate_options& options) {
+    deflate_endpoint e(role::server, w, params, options);
+    e.ws.send(m);
+    const std::byte* const form = payload_of(e);
+    const std::string payload = sent_frames(e)[0].f.payload;
+    CHECK((peer_inflater(params.server_max_window_bits).message(payload) == text));
+    return std::pair(form, ends_in_last_block(payload));
+  };
+  const bool is_there = detail::whole_deflater::is_there();
+  const auto by_zlib = form_for(agreed(false), deflating());
+  const auto whole = form_for(agreed(false), by_libdeflate());
+  CHECK_FALSE(by_zlib.second);
+  CHECK(whole.second == is_there);
+  CHECK((whole.first != by_zlib.first) == is_there);
+  // Where the peer may keep a context, or its window is too small, the option changes nothing.
+  CHECK(form_for(agreed(true), by_libdeflate()) == by_zlib);
+  CHECK(form_for(agreed(false, 14), by_libdeflate()) == form_for(agreed(false, 14), deflating()));
+  // The message fits the window, and libdeflate has no memory level.
+  CHECK(form_for(agreed(false), by_libdeflate()) == whole);
+  if (is_there) CHECK(form_for(agreed(false), small_memory) == whole);
+  CHECK(form_for(agreed(false), by_libdeflate(1)).first != whole.first);
+}
+
 TEST_CASE("a_session_with_takeover_compresses_a_shared_message_for_itself") {
   const std::string text = pattern(20'000);
   const message m = shared_text(text);

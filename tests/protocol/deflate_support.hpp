@@ -74,6 +74,25 @@ class peer_deflater {
 /// A message that can be read by itself.
 inline std::string deflated(std::string_view text) { return peer_deflater().message(text); }
 
+/// Whether a message ends in a block that says it is the last, and nothing but the first byte of the empty block
+/// that has to follow (section 7.2.3.4).
+inline bool ends_in_last_block(std::string_view payload) {
+  z_stream stream{};
+  REQUIRE(inflateInit2(&stream, -15) == Z_OK);
+  std::string in(payload);
+  stream.next_in = reinterpret_cast<Bytef*>(in.data());
+  stream.avail_in = static_cast<uInt>(in.size());
+  int result = Z_OK;
+  while (result == Z_OK) {
+    std::array<char, 4096> room;
+    stream.next_out = reinterpret_cast<Bytef*>(room.data());
+    stream.avail_out = room.size();
+    result = inflate(&stream, Z_SYNC_FLUSH);
+  }
+  inflateEnd(&stream);
+  return result == Z_STREAM_END && stream.avail_in == 1 && payload.back() == '\0';
+}
+
 /// The peer's decompressor (section 7.2.2).
 class peer_inflater {
  public:
@@ -82,7 +101,8 @@ class peer_inflater {
   peer_inflater& operator=(const peer_inflater&) = delete;
   ~peer_inflater() { inflateEnd(&stream_); }
 
-  /// Nothing when that is no deflate data, or refers further back than the window reaches.
+  /// Nothing when that is no deflate data, or refers further back than the window reaches. Behind a last block
+  /// it begins anew.
   std::optional<std::string> message(std::string_view payload) {
     std::string in = std::string(payload) + std::string("\0\0\xff\xff", 4);
     stream_.next_in = reinterpret_cast<Bytef*>(in.data());
@@ -93,9 +113,13 @@ class peer_inflater {
       stream_.next_out = reinterpret_cast<Bytef*>(room.data());
       stream_.avail_out = room.size();
       const int result = inflate(&stream_, Z_SYNC_FLUSH);
-      if (result != Z_OK && result != Z_BUF_ERROR) return std::nullopt;
+      if (result == Z_STREAM_END) {
+        inflateReset(&stream_);
+      } else if (result != Z_OK && result != Z_BUF_ERROR) {
+        return std::nullopt;
+      }
       out.append(room.data(), room.size() - stream_.avail_out);
-      if (stream_.avail_out != 0) return out;
+      if (stream_.avail_out != 0 && result != Z_STREAM_END) return out;
     }
   }
 
@@ -176,6 +200,13 @@ inline deflate_options deflating(bool takeover = false, std::size_t min_size = 0
   options.enabled = true;
   options.send_takeover = options.receive_takeover = takeover;
   options.min_size = min_size;
+  return options;
+}
+
+inline deflate_options by_libdeflate(int level = 6) {
+  deflate_options options = deflating();
+  options.use_libdeflate = true;
+  options.level = level;
   return options;
 }
 

@@ -252,3 +252,106 @@ TEST_CASE("the_compressed_form_of_a_shared_message_stays_while_other_messages_ar
   CHECK(again->bytes().data() == kept->bytes().data());
   CHECK((peer_inflater().message(text_of(kept->bytes())) == text));
 }
+
+// --- libdeflate, which the same tests do without where fairlead was not built with it.
+
+TEST_CASE(
+    "libdeflate_compresses_only_where_it_is_asked_for_and_the_peer_keeps_no_context") {  // section 7.2.3.4
+  const role r = GENERATE(role::server, role::client);
+  const bool wanted = GENERATE(false, true);
+  const bool takeover_wanted = GENERATE(false, true);
+  const bool takeover_agreed = GENERATE(false, true);
+  CAPTURE(r, wanted, takeover_wanted, takeover_agreed);
+  CHECK_FALSE(deflate_options{}.use_libdeflate);
+  compression_workspace w;
+  deflate_options options = deflating(takeover_wanted);
+  options.use_libdeflate = wanted;
+  message_compression c(r, ours(r, !takeover_agreed, 15), options, w);
+  peer_inflater peer;
+  for (const std::size_t size : {500u, 5'000u, 100'000u}) {
+    const std::string text = prose(size, size);
+    const std::string payload = compressed_by(c, text);
+    CHECK(ends_in_last_block(payload) == (wanted && !takeover_agreed && detail::whole_deflater::is_there()));
+    CHECK((peer.message(payload) == text));
+  }
+}
+
+TEST_CASE("the_peers_takeover_does_not_keep_libdeflate_from_our_messages") {
+  const role r = GENERATE(role::server, role::client);
+  compression_workspace w;
+  const deflate_options options = by_libdeflate();
+  message_compression c(r, ours(r, true, 15), options, w);
+  CHECK(inflate(c, hello) == "Hello");
+  CHECK(ends_in_last_block(compressed_by(c, prose(1000))) == detail::whole_deflater::is_there());
+  CHECK(inflate(c, hello_again) == "Hello");
+}
+
+TEST_CASE("with_a_small_window_libdeflate_compresses_messages_up_to_its_size") {
+  const role r = GENERATE(role::server, role::client);
+  const bool agreed_on = GENERATE(false, true);
+  const int window_bits = GENERATE(range(9, 16));
+  CAPTURE(r, agreed_on, window_bits);
+  const auto bits = static_cast<std::uint8_t>(window_bits);
+  compression_workspace w;
+  deflate_options options = by_libdeflate();
+  if (!agreed_on) options.send_window_bits = bits;
+  message_compression c(r, ours(r, true, agreed_on ? bits : std::uint8_t{15}), options, w);
+  const std::size_t window = std::size_t{1} << window_bits;
+  for (const std::size_t size : {window / 2, window - 1, window, window + 1, 2 * window, 3 * window}) {
+    const std::string text = pattern(size - 100) + pattern(100);  // the front again at the end
+    const std::string payload = compressed_by(c, text);
+    CHECK(ends_in_last_block(payload) ==
+          (detail::whole_deflater::is_there() && (size <= window || window_bits == 15)));
+    CHECK((peer_inflater(window_bits).message(payload) == text));
+  }
+}
+
+TEST_CASE("both_roles_read_what_the_other_sends_by_libdeflate") {
+  const int level = GENERATE(1, 6, 9);
+  const int window_bits = GENERATE(9, 12, 15);
+  compression_workspace w;
+  const deflate_options options = by_libdeflate(level);
+  message_compression server(role::server, agreed(false, window_bits), options, w);
+  message_compression client(role::client, agreed(false, window_bits), options, w);
+  for (std::size_t size = 100; size < 200'000; size = size * 3 / 2) {
+    const std::string text = prose(size, size);
+    REQUIRE((inflate(client, compressed_by(server, text)) == text));
+    REQUIRE((inflate(server, compressed_by(client, text)) == text));
+  }
+}
+
+TEST_CASE("without_takeover_no_message_is_sent_compressed_that_did_not_become_smaller") {
+  compression_workspace w;
+  const deflate_options options = GENERATE(deflating(), by_libdeflate(1), by_libdeflate(9));
+  message_compression c(role::server, agreed(false), options, w);
+  for (std::size_t size = 1; size < 400; ++size) {
+    for (const std::string& text : {std::string(size, 'x'), prose(size), pattern(size)}) {
+      const auto payload = compress(c, text);
+      if (!payload) continue;
+      REQUIRE(payload->size() < size);
+      REQUIRE((inflate(c, *payload) == text));
+    }
+  }
+}
+
+TEST_CASE("connections_of_one_level_share_one_compressor_of_libdeflate") {
+  if (!detail::whole_deflater::is_there()) return;
+  compression_workspace w;
+  const auto memory_after = [&w](const deflate_options& options, int window_bits) {
+    message_compression c(role::server, agreed(false, window_bits), options, w);
+    compressed_by(c, prose(1000));
+    return w.memory_size();
+  };
+  const std::size_t of_six = memory_after(by_libdeflate(6), 15);
+  CHECK(of_six > 600'000);
+  CHECK(memory_after(by_libdeflate(6), 15) == of_six);
+  CHECK(memory_after(by_libdeflate(6), 10) == of_six);  // the message is no larger than the window
+  deflate_options other_memory = by_libdeflate(6);
+  other_memory.memory_level = 4;
+  CHECK(memory_after(other_memory, 15) == of_six);
+  const std::size_t with_one = memory_after(by_libdeflate(1), 15);
+  CHECK(with_one > of_six + 200'000);
+  const std::size_t with_zlib = memory_after(by_libdeflate(6), 9);
+  CHECK(with_zlib > with_one);
+  CHECK(memory_after(by_libdeflate(6), 9) == with_zlib);
+}

@@ -3,8 +3,10 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/handshake/permessage_deflate.hpp>
+#include <fairlead/protocol/detail/whole_deflater.hpp>
 #include <fairlead/protocol/detail/zlib_stream.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,7 +27,8 @@ class compression_workspace {
   compression_workspace(const compression_workspace&) = delete;
   compression_workspace& operator=(const compression_workspace&) = delete;
 
-  /// Bytes that zlib holds for the connections of this workspace, those of their own contexts included.
+  /// Bytes that zlib and libdeflate hold for the connections of this workspace, those of their own contexts
+  /// included.
   std::size_t memory_size() const noexcept { return memory_size_; }
 
  private:
@@ -45,11 +48,13 @@ class compression_workspace {
   static constexpr std::size_t inflate_room_size = 64 * 1024;
 
   FAIRLEAD_DECL detail::deflater& deflater_for(std::uint8_t window_bits, int level, int memory_level);
+  FAIRLEAD_DECL detail::whole_deflater& whole_deflater_for(int level);
   FAIRLEAD_DECL std::unique_ptr<detail::inflater> take_inflater();
   FAIRLEAD_DECL void give_back(std::unique_ptr<detail::inflater> used) noexcept;
 
-  std::size_t memory_size_ = 0;  // first, for zlib counts in it until the last context is gone
+  std::size_t memory_size_ = 0;  // first, for it is counted in until the last context is gone
   std::vector<shared_deflater> deflaters_;
+  std::array<std::unique_ptr<detail::whole_deflater>, 9> whole_deflaters_;  // by level, from 1 on
   std::vector<std::unique_ptr<detail::inflater>> idle_inflaters_;
   std::vector<std::byte> deflated_;
   std::unique_ptr<std::byte[]> inflated_;

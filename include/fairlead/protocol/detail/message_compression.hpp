@@ -44,8 +44,9 @@ class message_compression {
   FAIRLEAD_DECL inflated inflate(std::span<const std::byte>& in, bool last, std::size_t max_size);
 
  private:
+  bool is_for_libdeflate(std::size_t message_size) const noexcept;
   std::span<const std::byte> compress_alone(std::span<const std::byte> bytes);
-  std::uint32_t form_key() const noexcept;
+  std::uint32_t form_key(std::size_t message_size) const noexcept;
 
   compression_workspace& workspace_;
   const deflate_options& options_;
@@ -54,6 +55,7 @@ class message_compression {
   std::uint8_t send_window_bits_;
   std::uint8_t receive_window_bits_;
   bool send_takeover_;
+  bool use_libdeflate_;
   bool receive_takeover_;
 };
 

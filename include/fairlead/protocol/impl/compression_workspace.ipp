@@ -20,6 +20,12 @@ FAIRLEAD_DECL detail::deflater& compression_workspace::deflater_for(std::uint8_t
   return *deflaters_.back().deflater;
 }
 
+FAIRLEAD_DECL detail::whole_deflater& compression_workspace::whole_deflater_for(int level) {
+  auto& shared = whole_deflaters_[static_cast<std::size_t>(level - 1)];
+  if (shared == nullptr) shared = detail::whole_deflater::make(level, memory_size_);
+  return *shared;
+}
+
 FAIRLEAD_DECL std::unique_ptr<detail::inflater> compression_workspace::take_inflater() {
   if (idle_inflaters_.empty()) {
     idle_inflaters_.reserve(max_idle_inflaters);

@@ -17,8 +17,11 @@ FAIRLEAD_DECL message_compression::message_compression(role r, const deflate_par
   receive_window_bits_ = is_server ? agreed.client_max_window_bits : agreed.server_max_window_bits;
   send_window_bits_ = std::min(ours, options.send_window_bits);
   // We may do without what the peer allows; what the peer does, only the agreement says.
-  send_takeover_ = options.send_takeover &&
-                   !(is_server ? agreed.server_no_context_takeover : agreed.client_no_context_takeover);
+  const bool may_take_over =
+      !(is_server ? agreed.server_no_context_takeover : agreed.client_no_context_takeover);
+  send_takeover_ = options.send_takeover && may_take_over;
+  // Behind a block that says it is the last, a peer that may need what came before reads no further message.
+  use_libdeflate_ = options.use_libdeflate && !may_take_over && whole_deflater::is_there();
   receive_takeover_ = !(is_server ? agreed.client_no_context_takeover : agreed.server_no_context_takeover);
 }
 
@@ -37,11 +40,12 @@ FAIRLEAD_DECL std::optional<message_view> message_compression::compress(const me
     deflater_->deflate(m.bytes(), true, workspace_.deflated_);
     return message_view(m.kind(), workspace_.deflated_);  // smaller or not: the compressor will refer to it
   }
-  const shared_bytes* form = m.owner() != nullptr ? m.owner()->form(form_key()) : nullptr;
+  const std::uint32_t key = form_key(m.size());
+  const shared_bytes* form = m.owner() != nullptr ? m.owner()->form(key) : nullptr;
   if (form == nullptr) {
     const std::span<const std::byte> alone = compress_alone(m.bytes());
     if (m.owner() != nullptr && m.owner()->is_shared()) {
-      form = m.owner()->keep_form(form_key(), shared_bytes::copy_of(alone));
+      form = m.owner()->keep_form(key, shared_bytes::copy_of(alone));
     }
     if (form == nullptr) {
       return alone.empty() ? std::nullopt : std::optional(message_view(m.kind(), alone));
@@ -50,10 +54,19 @@ FAIRLEAD_DECL std::optional<message_view> message_compression::compress(const me
   return form->empty() ? std::nullopt : std::optional(message_view(m.kind(), *form));
 }
 
+// libdeflate's window is the largest: only a message that is no larger than a smaller one stays within it.
+FAIRLEAD_DECL bool message_compression::is_for_libdeflate(std::size_t message_size) const noexcept {
+  return use_libdeflate_ &&
+         (send_window_bits_ == max_window_bits || message_size <= std::size_t{1} << send_window_bits_);
+}
+
 // Empty when the bytes do not become fewer.
 FAIRLEAD_DECL std::span<const std::byte> message_compression::compress_alone(
     std::span<const std::byte> bytes) {
   std::vector<std::byte>& out = workspace_.deflated_;
+  if (is_for_libdeflate(bytes.size())) {
+    return workspace_.whole_deflater_for(options_.level).deflate(bytes, out);
+  }
   workspace_.deflater_for(send_window_bits_, options_.level, options_.memory_level)
       .deflate(bytes, false, out);
   if (out.size() >= bytes.size()) return {};
@@ -61,7 +74,9 @@ FAIRLEAD_DECL std::span<const std::byte> message_compression::compress_alone(
 }
 
 // All that decides what a message compressed by itself looks like.
-FAIRLEAD_DECL std::uint32_t message_compression::form_key() const noexcept {
+FAIRLEAD_DECL std::uint32_t message_compression::form_key(std::size_t message_size) const noexcept {
+  constexpr std::uint32_t by_libdeflate = 1 << 24;
+  if (is_for_libdeflate(message_size)) return by_libdeflate | static_cast<std::uint32_t>(options_.level);
   return static_cast<std::uint32_t>(send_window_bits_ << 16 | options_.level << 8 | options_.memory_level);
 }
 
