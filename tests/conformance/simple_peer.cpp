@@ -171,7 +171,7 @@ class simple_peer_impl final : public peer {
 }  // namespace
 
 peer_kind simple_peer(side role, flaw f) {
-  return {role, [role, f](delivery d) { return std::make_unique<simple_peer_impl>(role, f, d); }};
+  return {role, "", [role, f](delivery d) { return std::make_unique<simple_peer_impl>(role, f, d); }};
 }
 
 }  // namespace conformance

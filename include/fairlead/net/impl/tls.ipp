@@ -21,7 +21,7 @@ class openssl_category final : public std::error_category {
 
   std::string message(int value) const override {
     const char* const reason = ERR_reason_error_string(static_cast<unsigned long>(static_cast<unsigned>(value)));
-    return "TLS: " + (reason != nullptr ? std::string(reason) : "error " + std::to_string(value));
+    return "OpenSSL: " + (reason != nullptr ? std::string(reason) : "error " + std::to_string(value));
   }
 
   bool equivalent(int, const std::error_condition& condition) const noexcept override {
