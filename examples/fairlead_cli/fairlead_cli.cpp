@@ -140,6 +140,7 @@ class conversation {
   asio::awaitable<void> receive() try {
     std::size_t received = 0;
     while (const auto message = co_await ws_.receive()) {
+      if (options_.count != 0 && received == options_.count) continue;  // what came behind the last one
       print(*message);
       if (++received == options_.count && !options_.ping) ws_.try_close();
       if (all_sent_) await_silence();
@@ -180,7 +181,7 @@ class conversation {
 
   /// Closes when no message comes for as long as the options say.
   void await_silence() {
-    if (options_.count != 0 && !options_.wait) return;
+    if ((options_.count != 0 && !options_.wait) || !ws_.is_open()) return;
     silence_.expires_after(options_.wait.value_or(std::chrono::seconds(1)));
     silence_.async_wait([this](std::error_code ec) {
       if (!ec) ws_.try_close();

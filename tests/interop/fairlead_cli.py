@@ -44,6 +44,7 @@ class Cli:
 def sends_lines(cli, url):
     cli.expect_output("hello\n\u20ac\n\nend\n".encode(), url, given="hello\n\u20ac\n\nend".encode())
     cli.expect_output(b"1\n2\n", "--count", 2, "--wait", 30, url, given=b"1\n2\n")
+    cli.expect_output(b"1\n", "--count", 1, url, given=b"1\n2\n3\n")
     many = b"".join(b"line %d\n" % i for i in range(5000))
     cli.expect_output(many, "--count", 5000, url, given=many)
     cli.expect_output(b"", "--wait", 0.1, url)

@@ -222,6 +222,7 @@ PAGE = """<!doctype html>
   th, td {{ text-align: left; padding: .25rem .7rem; border-bottom: 1px solid #8884; vertical-align: top; }}
   td:nth-last-child(-n+6), thead th:nth-last-child(-n+6) {{ text-align: center; }}
   .passes {{ color: #2a9d4a; }} .fails {{ color: #c0392b; font-weight: bold; }} .cannot {{ opacity: .6; }}
+  td {{ white-space: nowrap; }}
   sup a {{ text-decoration: none; }}
 </style>
 <h1>fairlead and other implementations</h1>

@@ -6,6 +6,7 @@
 #include <fairlead/handshake/response_parser.hpp>
 #include <fairlead/handshake/url.hpp>
 #include <fairlead/net/client.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/session_core.hpp>
 #include <fairlead/net/detail/session_service.hpp>
 
