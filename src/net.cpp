@@ -1,3 +1,4 @@
+#include <fairlead/net/impl/address_race.ipp>
 #include <fairlead/net/impl/asio_configuration.ipp>
 #include <fairlead/net/impl/asio_link.ipp>
 #include <fairlead/net/impl/client.ipp>

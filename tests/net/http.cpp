@@ -13,7 +13,9 @@ using namespace net_test;
 
 namespace {
 
-link_form any_form() { return GENERATE(link_form::memory, link_form::epoll, link_form::asio); }
+link_form any_form() {
+  return GENERATE(link_form::memory, link_form::epoll, link_form::asio, link_form::tls);
+}
 
 struct answer {
   int status = 0;
@@ -326,7 +328,8 @@ TEST_CASE("a_client_that_leaves_amid_its_request_leaves_nothing_behind") {
 }
 
 TEST_CASE("a_client_that_half_closes_after_its_request_gets_its_answer") {
-  stage s(any_form());
+  // With TLS the request is taken only after the handshake.
+  stage s(GENERATE(link_form::memory, link_form::epoll, link_form::asio));
   const std::string large(3'000'000, 'x');
   s.server().get("/", [&](const request&) { return text_response(http_status::ok, large); });
   const auto peer = s.connect();

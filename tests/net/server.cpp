@@ -20,7 +20,9 @@ using namespace net_test;
 
 namespace {
 
-link_form any_form() { return GENERATE(link_form::memory, link_form::epoll, link_form::asio); }
+link_form any_form() {
+  return GENERATE(link_form::memory, link_form::epoll, link_form::asio, link_form::tls);
+}
 link_kind any_kind() { return GENERATE(link_kind::epoll, link_kind::asio); }
 
 server_options local(link_kind kind = link_kind::epoll, std::size_t threads = 1) {

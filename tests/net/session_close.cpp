@@ -55,7 +55,9 @@ struct closing_stage : stage {
   std::unique_ptr<client> peer;
 };
 
-link_form any_form() { return GENERATE(link_form::memory, link_form::epoll, link_form::asio); }
+link_form any_form() {
+  return GENERATE(link_form::memory, link_form::epoll, link_form::asio, link_form::tls);
+}
 link_form any_tcp() { return GENERATE(link_form::epoll, link_form::asio); }
 
 std::string message_of(std::exception_ptr error) {

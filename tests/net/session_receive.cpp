@@ -45,7 +45,9 @@ outcome receive(stage& s, const session& ws) {
   return o;
 }
 
-link_form any_form() { return GENERATE(link_form::memory, link_form::epoll, link_form::asio); }
+link_form any_form() {
+  return GENERATE(link_form::memory, link_form::epoll, link_form::asio, link_form::tls);
+}
 
 /// A session whose route only takes messages by receive().
 struct receiving_stage : stage {

@@ -76,7 +76,9 @@ session_options queue_limits(std::size_t low, std::size_t hard) {
   return options;
 }
 
-link_form any_form() { return GENERATE(link_form::memory, link_form::epoll, link_form::asio); }
+link_form any_form() {
+  return GENERATE(link_form::memory, link_form::epoll, link_form::asio, link_form::tls);
+}
 
 std::vector<std::string> numbers(std::size_t count) {
   std::vector<std::string> all;

@@ -5,7 +5,10 @@
 #include <fairlead/net/asio_link.hpp>
 #include <fairlead/net/memory_link.hpp>
 #include <fairlead/net/server.hpp>
+#include <fairlead/net/tls_link.hpp>
 #include <fairlead/protocol/connection.hpp>
+
+#include <support/certificates.hpp>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -46,10 +49,10 @@ using namespace std::chrono_literals;
 inline constexpr auto patience = 20s;
 
 /// What is below a session.
-enum class link_form { memory, epoll, asio };
+enum class link_form { memory, epoll, asio, tls };  // TLS is in memory
 
 inline std::ostream& operator<<(std::ostream& out, link_form f) {
-  return out << std::array{"memory", "epoll", "asio"}[static_cast<std::size_t>(f)];
+  return out << std::array{"memory", "epoll", "asio", "TLS"}[static_cast<std::size_t>(f)];
 }
 
 inline std::string text_of(std::span<const std::byte> bytes) {
@@ -321,6 +324,7 @@ class stage {
       : form(f), owned_context_(std::make_unique<asio::io_context>(1)), context(*owned_context_) {
     options.address = "127.0.0.1";
     options.link = f == link_form::asio ? link_kind::asio : link_kind::epoll;
+    if (f == link_form::tls) options.tls = certificates::usual::instance().server();
     owned_server_ = std::make_unique<fairlead::server>(context, std::move(options));
     work_.emplace(context.get_executor());
   }
@@ -358,10 +362,14 @@ class stage {
   /// A client that has said nothing yet. The server's end passes through `counts` when it is given (memory
   /// only).
   std::unique_ptr<client> connect(link_counts* counts = nullptr, std::size_t capacity = 256 * 1024) {
-    if (form == link_form::memory) {
+    if (form == link_form::memory || form == link_form::tls) {
       auto [ours, theirs] = make_memory_pair(context.get_executor(), capacity);
       if (counts != nullptr) ours = counting_link::make(std::move(ours), *counts);
       server().serve(std::move(ours));
+      if (form == link_form::tls) {
+        theirs = make_tls_link(context.get_executor(), std::move(theirs),
+                               certificates::usual::instance().client(), "localhost", 443);
+      }
       return std::make_unique<client>(std::move(theirs));
     }
     server().listen();

@@ -57,9 +57,9 @@ struct connect_deadlines {
   duration handshake = std::chrono::seconds(10);
 };
 
-/// An HTTP proxy, asked with CONNECT (RFC 9110 section 9.3.6).
+/// An HTTP proxy, asked with CONNECT (RFC 9110 section 9.3.6). Not for local sockets.
 struct http_proxy {
-  std::string host;                    ///< A name or an address; IPv6 without brackets.
+  std::string host;  ///< A name or an address; IPv6 without brackets.
   std::uint16_t port = 8080;
   std::vector<header_field> fields{};  ///< Such as Proxy-Authorization.
 };
@@ -70,7 +70,8 @@ struct client_options {
   /// one first.
   session_options session{};
 
-  std::vector<header_field> fields{};  ///< More fields of the request, such as Origin, Authorization or Cookie.
+  std::vector<header_field>
+      fields{};  ///< More fields of the request, such as Origin, Authorization or Cookie.
 
   tls_client_context tls{};  ///< For `wss`. As it is: the system's authorities, and the URL's host.
 
@@ -115,7 +116,8 @@ class connect_handler {
   using allocator_type = asio::associated_allocator_t<Handler>;
   using executor_type = asio::associated_executor_t<Handler, asio::any_io_executor>;
 
-  connect_handler(Handler handler, const asio::any_io_executor& fallback, std::shared_ptr<const bool> cancelled)
+  connect_handler(Handler handler, const asio::any_io_executor& fallback,
+                  std::shared_ptr<const bool> cancelled)
       : handler_(std::move(handler)),
         executor_(asio::get_associated_executor(handler_, fallback)),
         cancelled_(std::move(cancelled)) {}
@@ -126,13 +128,13 @@ class connect_handler {
   void operator()(std::error_code ec, core_ptr core) {
     if (auto slot = asio::get_associated_cancellation_slot(handler_); slot.is_connected()) slot.clear();
     // Cancelled after it was posted: nobody would own the session.
-    if (!ec && cancelled_ != nullptr && *cancelled_) {
+    const bool is_discarded = !ec && cancelled_ != nullptr && *cancelled_;
+    if (is_discarded) {
       discard(core);
       ec = asio::error::operation_aborted;
-      core = core_ptr();
     }
-    std::move(handler_)(ec, session(core));
-    begin_receiving(core);
+    std::move(handler_)(ec, session(is_discarded ? core_ptr() : core));
+    begin_receiving(core);  // also what is discarded: the close handshake is read
   }
 
  private:
@@ -154,8 +156,9 @@ void start_connect(const asio::any_io_executor& executor, std::string url, clien
       cancel_connect(attempt);
     });
   }
-  begin_connect(attempt, std::move(url), std::move(options),
-                connected(connect_handler<Handler>(std::move(handler), executor, std::move(cancelled)), executor));
+  begin_connect(
+      attempt, std::move(url), std::move(options),
+      connected(connect_handler<Handler>(std::move(handler), executor, std::move(cancelled)), executor));
 }
 
 }  // namespace detail
@@ -178,7 +181,8 @@ void start_connect(const asio::any_io_executor& executor, std::string url, clien
 ///                            proxy_timeout, tls_timeout, handshake_timeout.
 /// \par Cancellation          All kinds: asio::error::operation_aborted, and there is no session.
 template <class Token = asio::use_awaitable_t<>>
-auto connect(asio::any_io_executor executor, std::string_view url, client_options options = {}, Token&& token = {}) {
+auto connect(asio::any_io_executor executor, std::string_view url, client_options options = {},
+             Token&& token = {}) {
   return asio::async_initiate<Token, void(std::error_code, session)>(
       [](auto handler, const asio::any_io_executor& e, std::string u, client_options o) {
         detail::start_connect(e, std::move(u), std::move(o), std::move(handler));
@@ -188,7 +192,8 @@ auto connect(asio::any_io_executor executor, std::string_view url, client_option
 
 /// The same on a context.
 template <class Token = asio::use_awaitable_t<>>
-auto connect(asio::io_context& context, std::string_view url, client_options options = {}, Token&& token = {}) {
+auto connect(asio::io_context& context, std::string_view url, client_options options = {},
+             Token&& token = {}) {
   return connect(asio::any_io_executor(context.get_executor()), url, std::move(options),
                  std::forward<Token>(token));
 }

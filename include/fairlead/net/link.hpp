@@ -61,7 +61,7 @@ class link {
   /// Reads again; nothing is pushed inside the call.
   virtual void resume_reading() = 0;
 
-  /// Tells the peer that no more will be sent, behind what was written.
+  /// Tells the peer that no more will be sent, behind what was written. Calls no sink.
   virtual void shutdown_sending() = 0;
 
   /// Closes and frees the link. No call to the sink follows. Legal inside any of the sink's functions.

@@ -34,6 +34,14 @@ struct server_options {
   std::string address = "0.0.0.0";  ///< A numeric IPv4 or IPv6 address; `::` for both.
   std::uint16_t port = 0;           ///< 0 lets the system choose; server::port() tells which.
 
+  /// Listens on a local socket at this path, in place of address and port. A socket that another server left
+  /// behind is replaced. The file goes when the server stops listening.
+  std::filesystem::path local_path{};
+
+  /// Of the local socket: who may write to it may connect. 0600 unless set.
+  std::filesystem::perms local_permissions =
+      std::filesystem::perms::owner_read | std::filesystem::perms::owner_write;
+
   /// Connections that the kernel completes before they are accepted; the system may have a lower limit.
   int backlog = 1024;
 
@@ -130,10 +138,11 @@ class server {
   void on_error(std::function<void(const session& ws, std::exception_ptr error)> handler);
 
   /// Begins to accept connections, unless it does; no route can be added any more. Throws std::system_error,
-  /// which names the address, when the port is taken or may not be used.
+  /// which names the address or the path, when it is taken or may not be used: a path by a server that listens
+  /// there, or by a file that is no socket; or when the path has more than 107 bytes.
   void listen();
 
-  /// The port that listen() got; 0 before.
+  /// The port that listen() got; 0 before, and for a local socket.
   std::uint16_t port() const noexcept;
 
   /// Serves a connection that was made elsewhere, such as one end of make_memory_pair(), on the context that

@@ -15,7 +15,8 @@ namespace fairlead::inline FAIRLEAD_ABI {
 
 /// A link that speaks TLS as a server over another link, of any form.
 ///
-/// The handshake begins with start(). Until it is done write() takes nothing, and on_writable() follows it. A
+/// The handshake begins with start(). Until it is done write() takes nothing, and on_writable() follows it;
+/// shutdown_sending() takes effect behind it. A
 /// handshake that fails, or a record that was tampered with, is a link error, and the peer is sent an alert; a
 /// peer that ends the link without a close_notify is taken for one that ended it with one, since WebSocket has
 /// a close of its own.

@@ -6,11 +6,11 @@
 #include <fairlead/handshake/response_parser.hpp>
 #include <fairlead/handshake/url.hpp>
 #include <fairlead/net/client.hpp>
+#include <fairlead/net/detail/address_race.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/session_core.hpp>
 #include <fairlead/net/detail/session_service.hpp>
 
-#include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/tcp.hpp>
 
 #include <cstddef>
@@ -31,7 +31,8 @@ class connect_attempt {
   explicit connect_attempt(session_service* service)
       : service_(service), mailbox_(service != nullptr ? service->letters() : nullptr) {}
 
-  void begin(const std::shared_ptr<connect_attempt>& self, std::string url, client_options options, connected done);
+  void begin(const std::shared_ptr<connect_attempt>& self, std::string url, client_options options,
+             connected done);
   void cancel(const std::shared_ptr<connect_attempt>& self);
 
  private:
@@ -49,22 +50,13 @@ class connect_attempt {
 class client_handshake final : public endpoint {
  public:
   /// On the service's thread.
-  static void begin(session_service& service, std::shared_ptr<connect_attempt> attempt, const std::string& url,
-                    client_options options, connected done);
+  static void begin(session_service& service, std::shared_ptr<connect_attempt> attempt,
+                    const std::string& url, client_options options, connected done);
 
   void cancel() { fail(asio::error::operation_aborted); }
 
  private:
-  using stream = asio::generic::stream_protocol;
-
-  /// A connection to one address, under way.
-  struct trial {
-    stream::socket socket;
-    bool is_under_way = true;
-  };
-
-  // RFC 8305 section 5.
-  static constexpr auto trial_delay = std::chrono::milliseconds(250);
+  using stream = address_race::stream;
 
   client_handshake(session_service& service, std::shared_ptr<connect_attempt> attempt, url where,
                    client_options options, connected done);
@@ -84,9 +76,10 @@ class client_handshake final : public endpoint {
   void enter(connect_stage stage, duration limit);
   void resolve(const std::string& host, std::uint16_t port);
   void on_resolved(const asio::ip::tcp::resolver::results_type& found);
-  void try_next();
-  void on_tried(std::size_t index, std::error_code ec);
+  void connect_to(std::vector<stream::endpoint> addresses);
   void on_connected(stream::socket socket);
+  bool uses_proxy() const noexcept { return options_.proxy && url_.local_path.empty(); }
+  encoded_request connect_request() const;
   void ask_proxy();
   void on_proxy_head(const response_head& head, bool is_last);
   void begin_tls();
@@ -105,12 +98,9 @@ class client_handshake final : public endpoint {
   client_options options_;
   connected done_;
   connect_stage stage_ = connect_stage::arguments;
-  time_point deadline_ = time_point::max();
 
   asio::ip::tcp::resolver resolver_;
-  std::vector<stream::endpoint> addresses_;  // in the order in which they are tried
-  std::vector<std::unique_ptr<trial>> trials_;
-  std::error_code last_error_;
+  std::shared_ptr<address_race> race_;
 
   link_ptr link_;
   std::string key_;

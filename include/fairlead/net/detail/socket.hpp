@@ -6,9 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <system_error>
+#include <utility>
+
+#include <sys/types.h>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
@@ -31,6 +35,39 @@ FAIRLEAD_DECL void set_no_delay(int socket) noexcept;
 
 /// A listening, non-blocking TCP socket. Throws std::system_error whose text names address and port.
 FAIRLEAD_DECL int listen_tcp(const std::string& address, std::uint16_t port, int backlog);
+
+/// The file of a local socket that listens. Goes with the object, unless another has taken its place.
+class local_socket_file {
+ public:
+  local_socket_file() noexcept = default;
+  local_socket_file(std::filesystem::path path, dev_t device, ino_t number)
+      : path_(std::move(path)), device_(device), number_(number) {}
+  local_socket_file(local_socket_file&& other) noexcept { *this = std::move(other); }
+  local_socket_file& operator=(local_socket_file&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(device_, other.device_);
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~local_socket_file() { remove(); }
+
+  FAIRLEAD_DECL void remove() noexcept;
+
+ private:
+  std::filesystem::path path_;  // empty when there is none
+  dev_t device_ = 0;
+  ino_t number_ = 0;
+};
+
+struct local_listener {
+  int socket;
+  local_socket_file file;
+};
+
+/// A listening, non-blocking local socket. Takes the place of a socket on which nobody listens any more. Throws
+/// std::system_error whose text names the path.
+FAIRLEAD_DECL local_listener listen_local(const std::filesystem::path& path,
+                                          std::filesystem::perms permissions, int backlog);
 
 }  // namespace fairlead
 

@@ -50,16 +50,19 @@ FAIRLEAD_DECL void begin_connect(const std::shared_ptr<connect_attempt>& attempt
   attempt->begin(attempt, std::move(url), std::move(options), std::move(done));
 }
 
-FAIRLEAD_DECL void cancel_connect(const std::shared_ptr<connect_attempt>& attempt) { attempt->cancel(attempt); }
+FAIRLEAD_DECL void cancel_connect(const std::shared_ptr<connect_attempt>& attempt) {
+  attempt->cancel(attempt);
+}
 
 FAIRLEAD_DECL void connect_attempt::begin(const std::shared_ptr<connect_attempt>& self, std::string url,
                                           client_options options, connected done) {
   if (service_ == nullptr) return done.post(errc::bad_argument, core_ptr());
   const auto shared_done = std::make_shared<connected>(std::move(done));
   // By mail also on the own thread, so that a cancellation, which comes by mail too, finds it begun.
-  const bool posted = mailbox_->post(task([self, text = std::move(url), o = std::move(options), shared_done]() mutable {
-    client_handshake::begin(*self->service_, self, text, std::move(o), std::move(*shared_done));
-  }));
+  const bool posted =
+      mailbox_->post(task([self, text = std::move(url), o = std::move(options), shared_done]() mutable {
+        client_handshake::begin(*self->service_, self, text, std::move(o), std::move(*shared_done));
+      }));
   if (!posted) shared_done->post(errc::closed, core_ptr());
 }
 
@@ -79,13 +82,13 @@ FAIRLEAD_DECL void begin_receiving(const core_ptr& core) {
 }  // namespace detail
 
 FAIRLEAD_DECL connect_stage stage_of(std::error_code ec) noexcept {
-  if (ec.category() == asio::error::get_netdb_category() || ec.category() == asio::error::get_addrinfo_category() ||
-      ec == errc::resolve_timeout) {
+  if (ec.category() == asio::error::get_netdb_category() ||
+      ec.category() == asio::error::get_addrinfo_category() || ec == errc::resolve_timeout) {
     return connect_stage::resolve;
   }
   if (ec == errc::bad_url || ec == errc::bad_argument) return connect_stage::arguments;
-  if (ec == errc::bad_proxy_response || ec == errc::proxy_refused || ec == errc::proxy_authentication_required ||
-      ec == errc::proxy_timeout || ec == errc::proxy_lost) {
+  if (ec == errc::bad_proxy_response || ec == errc::proxy_refused ||
+      ec == errc::proxy_authentication_required || ec == errc::proxy_timeout || ec == errc::proxy_lost) {
     return connect_stage::proxy;
   }
   if (ec == errc_condition::tls_failed) return connect_stage::tls;

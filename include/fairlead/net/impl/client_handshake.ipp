@@ -35,8 +35,8 @@ FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared
   parsed_url parsed = parse_url(url);
   if (parsed.error != errc::ok) return done.post(parsed.error, core_ptr());
   if (!is_valid(options.session.deflate)) return done.post(errc::bad_argument, core_ptr());
-  auto* const handshake = new client_handshake(service, std::move(attempt), std::move(parsed.value), std::move(options),
-                                               std::move(done));
+  auto* const handshake = new client_handshake(service, std::move(attempt), std::move(parsed.value),
+                                               std::move(options), std::move(done));
   try {
     handshake->start();
   } catch (const std::system_error& e) {  // out of descriptors, or no system authorities
@@ -44,8 +44,9 @@ FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared
   }
 }
 
-FAIRLEAD_DECL client_handshake::client_handshake(session_service& service, std::shared_ptr<connect_attempt> attempt,
-                                                 url where, client_options options, connected done)
+FAIRLEAD_DECL client_handshake::client_handshake(session_service& service,
+                                                 std::shared_ptr<connect_attempt> attempt, url where,
+                                                 client_options options, connected done)
     : service_(service),
       attempt_(std::move(attempt)),
       url_(std::move(where)),
@@ -61,8 +62,7 @@ FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake_ = nul
 
 FAIRLEAD_DECL void client_handshake::enter(connect_stage stage, duration limit) {
   stage_ = stage;
-  deadline_ = clock::now() + limit;
-  service_.schedule(*this, deadline_);
+  service_.schedule(*this, clock::now() + limit);
 }
 
 FAIRLEAD_DECL void client_handshake::start() {
@@ -74,13 +74,14 @@ FAIRLEAD_DECL void client_handshake::start() {
   offer_ = {url_.target, host_field_, key_, route_->options.subprotocols, extensions_, options_.fields};
   // Before anybody is asked for anything.
   if (const errc refused = encode_upgrade_request(offer_).error; refused != errc::ok) return fail(refused);
+  if (uses_proxy()) {
+    if (const errc refused = connect_request().error; refused != errc::ok) return fail(refused);
+  }
 
   if (!url_.local_path.empty()) {
-    addresses_.emplace_back(asio::local::stream_protocol::endpoint(url_.local_path));
-    enter(connect_stage::connect, options_.deadlines.connect);
-    return try_next();
+    return connect_to({asio::local::stream_protocol::endpoint(url_.local_path)});
   }
-  if (options_.proxy) return resolve(options_.proxy->host, options_.proxy->port);
+  if (uses_proxy()) return resolve(options_.proxy->host, options_.proxy->port);
   resolve(url_.host, url_.port);
 }
 
@@ -89,11 +90,7 @@ FAIRLEAD_DECL void client_handshake::start() {
 FAIRLEAD_DECL void client_handshake::resolve(const std::string& host, std::uint16_t port) {
   std::error_code not_numeric;
   const auto address = asio::ip::make_address(host, not_numeric);
-  if (!not_numeric) {
-    addresses_.emplace_back(asio::ip::tcp::endpoint(address, port));
-    enter(connect_stage::connect, options_.deadlines.connect);
-    return try_next();
-  }
+  if (!not_numeric) return connect_to({asio::ip::tcp::endpoint(address, port)});
   enter(connect_stage::resolve, options_.deadlines.resolve);
   resolver_.async_resolve(
       host, std::to_string(port), asio::ip::resolver_base::numeric_service,
@@ -105,50 +102,25 @@ FAIRLEAD_DECL void client_handshake::resolve(const std::string& host, std::uint1
       });
 }
 
-// The families take turns, beginning with the one that the system prefers (RFC 8305 section 4).
 FAIRLEAD_DECL void client_handshake::on_resolved(const asio::ip::tcp::resolver::results_type& found) {
-  std::vector<asio::ip::tcp::endpoint> preferred, others;
-  for (const auto& entry : found) {
-    const bool is_preferred = preferred.empty() || entry.endpoint().protocol() == preferred.front().protocol();
-    (is_preferred ? preferred : others).push_back(entry.endpoint());
-  }
-  for (std::size_t i = 0; i < std::max(preferred.size(), others.size()); ++i) {
-    if (i < preferred.size()) addresses_.emplace_back(preferred[i]);
-    if (i < others.size()) addresses_.emplace_back(others[i]);
-  }
+  std::vector<asio::ip::tcp::endpoint> all;
+  for (const auto& entry : found) all.push_back(entry.endpoint());
+  const std::vector<asio::ip::tcp::endpoint> ordered = in_turns(all);
+  connect_to(std::vector<stream::endpoint>(ordered.begin(), ordered.end()));
+}
+
+FAIRLEAD_DECL void client_handshake::connect_to(std::vector<stream::endpoint> addresses) {
   enter(connect_stage::connect, options_.deadlines.connect);
-  try_next();
-}
-
-FAIRLEAD_DECL void client_handshake::try_next() {
-  if (trials_.size() == addresses_.size()) {
-    const bool waits = std::ranges::any_of(trials_, [](const auto& t) { return t->is_under_way; });
-    if (!waits) fail(last_error_);
-    return;
-  }
-  const std::size_t index = trials_.size();
-  trials_.push_back(std::make_unique<trial>(trial{stream::socket(service_.context())}));
-  trials_.back()->socket.async_connect(addresses_[index], [attempt = attempt_, index](std::error_code ec) {
-    client_handshake* const self = attempt->handshake_;
-    if (self != nullptr && self->stage_ == connect_stage::connect) self->on_tried(index, plain_error(ec));
-  });
-  const bool is_last = trials_.size() == addresses_.size();
-  service_.schedule(*this, is_last ? deadline_ : std::min(deadline_, clock::now() + trial_delay));
-}
-
-FAIRLEAD_DECL void client_handshake::on_tried(std::size_t index, std::error_code ec) {
-  trials_[index]->is_under_way = false;
-  if (ec) {
-    last_error_ = ec;
-    return try_next();
-  }
-  stream::socket socket = std::move(trials_[index]->socket);
-  trials_.clear();
-  try {
-    on_connected(std::move(socket));
-  } catch (const std::system_error& e) {
-    fail(plain_error(e.code()));
-  }
+  race_ = std::make_shared<address_race>(service_, std::move(addresses),
+                                         [this](std::error_code ec, stream::socket socket) {
+                                           if (ec) return fail(ec);
+                                           try {
+                                             on_connected(std::move(socket));
+                                           } catch (const std::system_error& e) {
+                                             fail(plain_error(e.code()));
+                                           }
+                                         });
+  race_->start();
 }
 
 FAIRLEAD_DECL void client_handshake::on_connected(stream::socket socket) {
@@ -159,7 +131,7 @@ FAIRLEAD_DECL void client_handshake::on_connected(stream::socket socket) {
   } else {
     link_ = make_asio_link(std::move(socket));
   }
-  if (options_.proxy && url_.local_path.empty()) return ask_proxy();
+  if (uses_proxy()) return ask_proxy();
   if (url_.secure) return begin_tls();
   link_->start(*this);
   ask_server();
@@ -167,17 +139,20 @@ FAIRLEAD_DECL void client_handshake::on_connected(stream::socket socket) {
 
 // --- Over the link.
 
+FAIRLEAD_DECL encoded_request client_handshake::connect_request() const {
+  return encode_connect_request(url_.authority(), options_.proxy->fields);
+}
+
 FAIRLEAD_DECL void client_handshake::ask_proxy() {
-  encoded_request request = encode_connect_request(url_.authority(), options_.proxy->fields);
-  if (request.error != errc::ok) return fail(request.error);
   enter(connect_stage::proxy, options_.deadlines.proxy);
   link_->start(*this);
-  send(std::move(request.bytes));
+  send(connect_request().bytes);
 }
 
 FAIRLEAD_DECL void client_handshake::on_proxy_head(const response_head& head, bool is_last) {
   const auto status = static_cast<unsigned>(head.status());
-  if (head.status() == http_status::proxy_authentication_required) return fail(errc::proxy_authentication_required);
+  if (head.status() == http_status::proxy_authentication_required)
+    return fail(errc::proxy_authentication_required);
   if (status < 200 || status > 299) return fail(errc::proxy_refused);
   // Neither TLS nor WebSocket lets the server speak first, so what follows would be the proxy's own.
   if (!is_last) return fail(errc::bad_proxy_response);
@@ -211,21 +186,22 @@ FAIRLEAD_DECL void client_handshake::write() {
   const write_result result = link_->write(gather);
   if (result.error) return on_lost(result.error);
   written_ += result.size;
-  if (stage_ == connect_stage::tls && result.size != 0) enter(connect_stage::handshake, options_.deadlines.handshake);
+  if (stage_ == connect_stage::tls && result.size != 0)
+    enter(connect_stage::handshake, options_.deadlines.handshake);
 }
 
 FAIRLEAD_DECL void client_handshake::on_bytes(std::span<std::byte> bytes) {
   const parse_result parsed = parser_.feed(bytes);
   if (parsed.state == parse_state::need_more) return;
   const std::span<std::byte> behind = bytes.subspan(parsed.consumed);
-  try {
-    if (stage_ == connect_stage::proxy) {
-      if (parsed.state == parse_state::failed) return fail(errc::bad_proxy_response);
-      return on_proxy_head(parser_.take(), behind.empty());
-    }
+  if (stage_ != connect_stage::proxy) {
     if (parsed.state == parse_state::failed) return fail(parsed.error);
-    on_server_head(parser_.take(), behind);
-  } catch (const std::system_error& e) {
+    return on_server_head(parser_.take(), behind);
+  }
+  if (parsed.state == parse_state::failed) return fail(errc::bad_proxy_response);
+  try {
+    on_proxy_head(parser_.take(), behind.empty());
+  } catch (const std::system_error& e) {  // TLS that cannot begin
     fail(plain_error(e.code()));
   }
 }
@@ -239,7 +215,8 @@ FAIRLEAD_DECL void client_handshake::on_server_head(response_head head, std::spa
   const std::string_view subprotocol =
       chosen != route_->options.subprotocols.end() ? std::string_view(*chosen) : std::string_view();
   connected done = std::move(done_);
-  auto* const core = new session_core(service_, role::client, std::move(link_), std::move(route_), subprotocol);
+  auto* const core =
+      new session_core(service_, role::client, std::move(link_), std::move(route_), subprotocol);
   const core_ptr opened(core);
   end();  // the link has another sink from here on
   core->open_as_client(agreed.deflate ? &*agreed.deflate : nullptr, behind);
@@ -248,8 +225,7 @@ FAIRLEAD_DECL void client_handshake::on_server_head(response_head head, std::spa
 
 // --- The end.
 
-FAIRLEAD_DECL void client_handshake::on_timer(time_point now) {
-  if (now < deadline_) return try_next();
+FAIRLEAD_DECL void client_handshake::on_timer(time_point) {
   switch (stage_) {
     case connect_stage::resolve: return fail(errc::resolve_timeout);
     case connect_stage::proxy: return fail(errc::proxy_timeout);

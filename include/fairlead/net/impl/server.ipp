@@ -13,8 +13,11 @@
 #include <fairlead/net/server.hpp>
 #include <fairlead/net/tls_link.hpp>
 
+#include <asio/basic_socket_acceptor.hpp>
 #include <asio/executor_work_guard.hpp>
+#include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/local/stream_protocol.hpp>
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 
@@ -64,15 +67,14 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   std::function<void(const session&, std::exception_ptr)> on_error;
 
   void listen() {
-    if (port_ != 0) return;
+    if (is_listening_) return;
     seal();
-    const int socket = detail::listen_tcp(options_.address, options_.port, options_.backlog);
-    port_ = detail::local_port_of(socket);
+    const int socket = open_listener();
+    is_listening_ = true;
     if (options_.link == link_kind::epoll) {
       listen_in_epoll_set(socket);
     } else {
-      const bool v6 = options_.address.find(':') != std::string::npos;
-      acceptor_.emplace(first().context, v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), socket);
+      acceptor_.emplace(first().context, protocol(), socket);
       accept_next();
     }
   }
@@ -130,6 +132,8 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   }
 
  private:
+  using stream = asio::generic::stream_protocol;
+
   struct loop {
     explicit loop(asio::io_context& c) : context(c), service(asio::use_service<detail::session_service>(c)) {}
 
@@ -165,8 +169,27 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     });
   }
 
+  int open_listener() {
+    if (options_.local_path.empty()) {
+      const int socket = detail::listen_tcp(options_.address, options_.port, options_.backlog);
+      port_ = detail::local_port_of(socket);
+      return socket;
+    }
+    detail::local_listener opened =
+        detail::listen_local(options_.local_path, options_.local_permissions, options_.backlog);
+    local_file_ = std::move(opened.file);
+    return opened.socket;
+  }
+
+  stream protocol() const {
+    if (!options_.local_path.empty()) return asio::local::stream_protocol();
+    const bool v6 = options_.address.find(':') != std::string::npos;
+    return v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
+  }
+
   void begin(loop& l, link_ptr connection) {
-    if (options_.tls) connection = make_tls_link(l.context.get_executor(), std::move(connection), options_.tls);
+    if (options_.tls)
+      connection = make_tls_link(l.context.get_executor(), std::move(connection), options_.tls);
     detail::http_exchange::begin(l.service, std::move(connection), routes_);
   }
 
@@ -198,7 +221,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   void accept_next() {
     loop& l = loop_with_fewest();
     acceptor_->async_accept(l.context,
-                            [weak = weak_from_this(), &l](std::error_code ec, asio::ip::tcp::socket socket) {
+                            [weak = weak_from_this(), &l](std::error_code ec, stream::socket socket) {
                               const auto self = weak.lock();
                               // A connection may have been accepted just before the listener was closed.
                               if (self != nullptr && self->acceptor_)
@@ -206,7 +229,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
                             });
   }
 
-  void on_asio_accept(loop& l, std::error_code ec, asio::ip::tcp::socket socket) {
+  void on_asio_accept(loop& l, std::error_code ec, stream::socket socket) {
     if (is_exhaustion(ec)) {
       first().service.schedule(*this, clock::now() + accept_pause);
       return;
@@ -218,7 +241,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     accept_next();
   }
 
-  void begin_asio(loop& l, asio::ip::tcp::socket socket) {
+  void begin_asio(loop& l, stream::socket socket) {
     if (&l == &first()) return begin(l, make_asio_link(std::move(socket)));
     asio::post(l.context, [this, &l, accepted = std::move(socket)]() mutable {
       begin(l, make_asio_link(std::move(accepted)));
@@ -233,6 +256,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
 
   void close_listener() noexcept {
     first().service.cancel(*this);
+    local_file_.remove();  // while we listen nobody takes its place
     if (listener_ != nullptr) {
       asio::use_service<epoll_set>(first().context).remove(*std::exchange(listener_, nullptr));
     }
@@ -270,8 +294,10 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   std::vector<loop> loops_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   epoll_listener* listener_ = nullptr;
-  std::optional<asio::ip::tcp::acceptor> acceptor_;
+  std::optional<asio::basic_socket_acceptor<stream>> acceptor_;
+  detail::local_socket_file local_file_;
   std::uint16_t port_ = 0;
+  bool is_listening_ = false;
   bool is_sealed_ = false;
   std::atomic<bool> is_stopping_ = false;
 };

@@ -13,7 +13,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -96,6 +98,64 @@ FAIRLEAD_DECL int listen_tcp(const std::string& address, std::uint16_t port, int
     throw std::system_error(error, std::system_category(), where);
   }
   return socket;
+}
+
+FAIRLEAD_DECL void local_socket_file::remove() noexcept {
+  if (path_.empty()) return;
+  struct stat now;
+  const bool is_ours = ::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == number_;
+  if (is_ours) ::unlink(path_.c_str());
+  path_.clear();
+}
+
+/// Whether the file is a socket on which nobody listens.
+inline bool is_stale_socket(const sockaddr_un& address) noexcept {
+  struct stat file;
+  if (::lstat(address.sun_path, &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  const int result = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const bool is_refused = result != 0 && errno == ECONNREFUSED;
+  ::close(probe);
+  return is_refused;
+}
+
+inline bool bind_local(int socket, const sockaddr_un& address) noexcept {
+  const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+  if (::bind(socket, generic, sizeof address) == 0) return true;
+  if (errno != EADDRINUSE) return false;
+  if (is_stale_socket(address) && ::unlink(address.sun_path) == 0) {
+    return ::bind(socket, generic, sizeof address) == 0;
+  }
+  errno = EADDRINUSE;
+  return false;
+}
+
+FAIRLEAD_DECL local_listener listen_local(const std::filesystem::path& path,
+                                          std::filesystem::perms permissions, int backlog) {
+  const std::string where = "listen on " + path.string();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.native().size() >= sizeof address.sun_path) {
+    throw std::system_error(std::make_error_code(std::errc::filename_too_long), where);
+  }
+  if (path.native().find('\0') != std::string::npos) {
+    throw std::system_error(std::make_error_code(std::errc::invalid_argument), where);
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.native().size());
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const auto fail = [&] {
+    const int error = errno;
+    if (socket >= 0) ::close(socket);
+    throw std::system_error(error, std::system_category(), where);
+  };
+  struct stat made {};
+  if (socket < 0 || !bind_local(socket, address) || ::lstat(address.sun_path, &made) != 0) fail();
+  local_listener listener{socket, {std::filesystem::absolute(path), made.st_dev, made.st_ino}};
+  // What the umask made of the mode does not matter: nobody can connect before there is a listener.
+  if (::chmod(address.sun_path, static_cast<mode_t>(permissions)) != 0 || ::listen(socket, backlog) != 0)
+    fail();
+  return listener;
 }
 
 }  // namespace fairlead

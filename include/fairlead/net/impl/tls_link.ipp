@@ -41,8 +41,12 @@ struct tls_buffers {
 class tls_link final : public link, private link_sink, public std::enable_shared_from_this<tls_link> {
  public:
   /// \param context  What the callbacks of `ssl` use.
-  tls_link(asio::any_io_executor executor, link_ptr below, openssl_ptr<SSL> ssl, std::shared_ptr<const void> context)
-      : executor_(std::move(executor)), context_(std::move(context)), below_(std::move(below)), ssl_(std::move(ssl)) {
+  tls_link(asio::any_io_executor executor, link_ptr below, openssl_ptr<SSL> ssl,
+           std::shared_ptr<const void> context)
+      : executor_(std::move(executor)),
+        context_(std::move(context)),
+        below_(std::move(below)),
+        ssl_(std::move(ssl)) {
     BIO* const bio = BIO_new(method());
     if (bio == nullptr) throw std::bad_alloc();
     BIO_set_data(bio, this);
@@ -93,13 +97,8 @@ class tls_link final : public link, private link_sink, public std::enable_shared
   }
 
   void shutdown_sending() override {
-    if (is_ready_ && !failed_) {
-      ERR_clear_error();
-      SSL_shutdown(ssl_.get());
-      send_encrypted();
-    }
-    is_shut_down_ = true;
-    if (unsent_.empty() && !failed_) below_->shutdown_sending();
+    if (std::exchange(is_shut_down_, true) || failed_) return;
+    if (is_ready_) end_sending();  // else after the handshake, for which the peer has to be spoken to
   }
 
   void close() noexcept override {
@@ -132,7 +131,7 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     const auto self = shared_from_this();
     send_unsent();
     if (sink_ == nullptr || !unsent_.empty()) return;
-    if (is_shut_down_) below_->shutdown_sending();
+    if (is_shut_down_ && is_ready_) below_->shutdown_sending();
     wake_writer();
   }
 
@@ -193,11 +192,9 @@ class tls_link final : public link, private link_sink, public std::enable_shared
   void shake_hands() {
     ERR_clear_error();
     const int result = SSL_do_handshake(ssl_.get());
-    if (result == 1) {
-      is_ready_ = true;
-      return;
-    }
-    note_error(result);
+    if (result != 1) return note_error(result);
+    is_ready_ = true;
+    if (is_shut_down_) end_sending();
   }
 
   // Pushes what can be decrypted, in pieces as large as the buffer.
@@ -211,10 +208,13 @@ class tls_link final : public link, private link_sink, public std::enable_shared
       more = result.more;
       if (!send_encrypted()) return;
       if (result.size != 0) sink_->on_bytes(room.first(result.size));
-      if (!more && !error_ && (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) report_eof();
+      if (!more && !error_ && !paused_ && has_ended()) report_eof();
     }
-    has_more_ = more && paused_;
+    has_more_ = paused_ && (more || has_ended());
   }
+
+  // The peer has sent its close_notify.
+  bool has_ended() const { return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0; }
 
   struct decrypted {
     std::size_t size = 0;
@@ -245,7 +245,8 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     const int kind = SSL_get_error(ssl_.get(), result);
     if (kind != SSL_ERROR_SSL && kind != SSL_ERROR_SYSCALL) return;
     const long verified = SSL_get_verify_result(ssl_.get());
-    const bool is_refused = !is_ready_ && verified != X509_V_OK && SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE;
+    const bool is_refused =
+        !is_ready_ && verified != X509_V_OK && SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE;
     error_ = is_refused ? certificate_error(verified) : take_openssl_error();
     ERR_clear_error();
   }
@@ -283,7 +284,11 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     if (staged != 0 && unsent_.empty() && !result.error) {
       write_records(std::span(buffers.record).first(staged), result);
     }
-    if (!result.error) result.error = flush_encrypted();
+    if (result.error) {
+      buffers.encrypted.clear();  // it is the thread's
+    } else {
+      result.error = flush_encrypted();
+    }
     return total;
   }
 
@@ -333,6 +338,13 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     unsent_ = std::move(rest);
   }
 
+  void end_sending() {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+    flush_encrypted();  // where the link below is broken it says so itself, and not inside this call
+    if (unsent_.empty()) below_->shutdown_sending();
+  }
+
   void wake_writer() {
     if (sink_ != nullptr && std::exchange(writer_waits_, false)) sink_->on_writable();
   }
@@ -376,7 +388,9 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     return 1;
   }
 
-  static long on_control(BIO*, int command, long, void*) noexcept { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+  static long on_control(BIO*, int command, long, void*) noexcept {
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+  }
 
   asio::any_io_executor executor_;
   std::shared_ptr<const void> context_;
@@ -403,15 +417,18 @@ FAIRLEAD_DECL link_ptr make_tls_link(asio::any_io_executor executor, link_ptr be
                                      const tls_server_context& context) {
   auto loaded = context.state()->loaded();
   detail::openssl_ptr<SSL> ssl = loaded->make_ssl();
-  return std::make_shared<detail::tls_link>(std::move(executor), std::move(below), std::move(ssl), std::move(loaded))
+  return std::make_shared<detail::tls_link>(std::move(executor), std::move(below), std::move(ssl),
+                                            std::move(loaded))
       ->own();
 }
 
 FAIRLEAD_DECL link_ptr make_tls_link(asio::any_io_executor executor, link_ptr below,
-                                     const tls_client_context& context, std::string_view host, std::uint16_t port) {
+                                     const tls_client_context& context, std::string_view host,
+                                     std::uint16_t port) {
   auto client = std::make_shared<detail::tls_client_peer>(context.state(), host, port);
   detail::openssl_ptr<SSL> ssl = client->make_ssl();
-  return std::make_shared<detail::tls_link>(std::move(executor), std::move(below), std::move(ssl), std::move(client))
+  return std::make_shared<detail::tls_link>(std::move(executor), std::move(below), std::move(ssl),
+                                            std::move(client))
       ->own();
 }
 
