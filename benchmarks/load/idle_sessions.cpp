@@ -45,8 +45,8 @@ asio::awaitable<void> measure(const plan& p, const load::watched_process& server
   asio::steady_timer settled(co_await asio::this_coro::executor, std::chrono::seconds(1));
   co_await settled.async_wait(asio::use_awaitable);
   const std::uint64_t after = server.private_memory();
-  std::printf("{\"bytes_per_session\": %.1f}\n",
-              (static_cast<double>(after) - static_cast<double>(before)) / static_cast<double>(p.connections));
+  std::printf("{\"bytes_per_session\": %.1f}\n", (static_cast<double>(after) - static_cast<double>(before)) /
+                                                     static_cast<double>(p.connections));
 }
 
 }  // namespace

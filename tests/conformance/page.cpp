@@ -223,8 +223,9 @@ void write_result(std::ostream& out, const pass& p, const case_result& r) {
 // Byte by byte the same goes over the wire: it is shown where it stands alone or went another way.
 bool is_shown(const std::vector<pass>& passes, const pass& p, std::size_t i) {
   if (p.how == delivery::whole || !p.cases[i].is_as_expected()) return true;
-  return std::ranges::none_of(
-      passes, [&](const pass& other) { return other.role == p.role && other.over == p.over && other.how == delivery::whole; });
+  return std::ranges::none_of(passes, [&](const pass& other) {
+    return other.role == p.role && other.over == p.over && other.how == delivery::whole;
+  });
 }
 
 void write_case(std::ostream& out, const std::vector<pass>& passes, std::size_t i) {

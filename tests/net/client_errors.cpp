@@ -225,7 +225,7 @@ TEST_CASE("a_port_where_nobody_listens_refuses") {
   CHECK(stage_of(o.error) == connect_stage::connect);
 }
 
-TEST_CASE("another_status_than_101_is_the_error") {
+TEST_CASE("another_status_than_101_is_the_error") {  // TRUST H18: no redirect is followed
   const int status = GENERATE(200, 301, 302, 400, 401, 403, 404, 407, 426, 429, 500, 503, 599);
   const way how = way::plain;
   CAPTURE(status);

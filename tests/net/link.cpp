@@ -481,7 +481,8 @@ TEST_CASE("the_context_runs_out_when_all_links_are_closed") {
   links.near.fill();
   links.far.pause();
   run_a_moment(links.context);
-  if (below(form) != link_form::memory) CHECK_FALSE(links.context.stopped());  // in memory nothing is waited for
+  if (below(form) != link_form::memory)
+    CHECK_FALSE(links.context.stopped());  // in memory nothing is waited for
   links.near.close();
   links.far.close();
   CHECK(runs_out(links.context));

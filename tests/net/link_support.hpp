@@ -315,10 +315,9 @@ enum class link_form {
   tls_asio_local,
 };
 
-inline constexpr std::array all_link_forms{link_form::memory,        link_form::epoll_tcp,
-                                           link_form::epoll_local,   link_form::asio_tcp,
-                                           link_form::asio_local,    link_form::tls_memory,
-                                           link_form::tls_epoll_tcp, link_form::tls_asio_local};
+inline constexpr std::array all_link_forms{
+    link_form::memory,     link_form::epoll_tcp,  link_form::epoll_local,   link_form::asio_tcp,
+    link_form::asio_local, link_form::tls_memory, link_form::tls_epoll_tcp, link_form::tls_asio_local};
 
 inline std::string name_of(link_form form) {
   constexpr std::array names{"memory",
@@ -357,7 +356,8 @@ struct joined_links {
     if (!is_tls(form)) return;
     const certificates::usual& usual = certificates::usual::instance();
     near.link = fairlead::make_tls_link(context.get_executor(), std::move(near.link), usual.server());
-    far.link = fairlead::make_tls_link(context.get_executor(), std::move(far.link), usual.client(), "localhost", 1);
+    far.link =
+        fairlead::make_tls_link(context.get_executor(), std::move(far.link), usual.client(), "localhost", 1);
   }
 
   /// TLS has shaken hands when this returns, so that all forms take bytes at once.

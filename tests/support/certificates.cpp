@@ -75,12 +75,13 @@ owned<std::FILE> open_file(const std::filesystem::path& path) {
   return file;
 }
 
-fairlead::tls_certificate write(const std::filesystem::path& folder, const std::string& name, X509* certificate,
-                                EVP_PKEY* key) {
+fairlead::tls_certificate write(const std::filesystem::path& folder, const std::string& name,
+                                X509* certificate, EVP_PKEY* key) {
   fairlead::tls_certificate files{folder / (name + ".pem"), folder / (name + ".key")};
   const owned<std::FILE> chain = open_file(files.chain), key_file = open_file(files.key);
   check(PEM_write_X509(chain.get(), certificate) == 1, files.chain.string());
-  check(PEM_write_PrivateKey(key_file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1, files.key.string());
+  check(PEM_write_PrivateKey(key_file.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1,
+        files.key.string());
   return files;
 }
 
@@ -93,7 +94,8 @@ struct authority::impl {
   std::filesystem::path file;
 };
 
-authority::authority(std::filesystem::path folder, std::string name) : impl_(new impl{std::move(folder), make_key(), nullptr, {}}) {
+authority::authority(std::filesystem::path folder, std::string name)
+    : impl_(new impl{std::move(folder), make_key(), nullptr, {}}) {
   std::filesystem::create_directories(impl_->folder);
   impl_->certificate = make_certificate(impl_->key.get(), {name, {}, {}, -1h, 24h}, true, nullptr, nullptr);
   impl_->file = write(impl_->folder, name, impl_->certificate.get(), impl_->key.get()).chain;
@@ -111,7 +113,8 @@ fairlead::tls_certificate authority::issue(const subject& s) const {
 
 fairlead::tls_certificate authority::issue_self_signed(const subject& s) const {
   const owned<EVP_PKEY> key = make_key();
-  return write(impl_->folder, s.name, make_certificate(key.get(), s, false, nullptr, nullptr).get(), key.get());
+  return write(impl_->folder, s.name, make_certificate(key.get(), s, false, nullptr, nullptr).get(),
+               key.get());
 }
 
 std::string pin_of(const std::filesystem::path& certificate) {
@@ -143,7 +146,9 @@ usual::usual()
     : trusted(folder.path()),
       localhost(trusted.issue({"localhost", {"localhost"}, {"127.0.0.1", "::1"}, -1h, 24h})) {}
 
-fairlead::tls_server_context usual::server() const { return fairlead::tls_server_context({.certificates = {localhost}}); }
+fairlead::tls_server_context usual::server() const {
+  return fairlead::tls_server_context({.certificates = {localhost}});
+}
 
 fairlead::tls_client_context usual::client() const {
   return fairlead::tls_client_context({.trust_system = false, .authorities = trusted.file()});

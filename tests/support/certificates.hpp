@@ -17,10 +17,10 @@ using namespace std::chrono_literals;
 
 /// What a certificate says.
 struct subject {
-  std::string name;                 ///< Also that of its files.
-  std::vector<std::string> dns{};   ///< It is for these names,
+  std::string name;                      ///< Also that of its files.
+  std::vector<std::string> dns{};        ///< It is for these names,
   std::vector<std::string> addresses{};  ///< and these addresses.
-  std::chrono::seconds from = -1h;  ///< From now.
+  std::chrono::seconds from = -1h;       ///< From now.
   std::chrono::seconds until = 24h;
 };
 

@@ -113,7 +113,8 @@ class fairlead_condition_category final : public std::error_category {
         return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||
                ec == errc::queue_full || within(errc::reserved_opcode, errc::too_many_control_frames);
       case errc_condition::tls_failed:
-        return ec == errc::tls_timeout || ec == errc::tls_lost || within(errc::certificate_expired, errc::tls_failed);
+        return ec == errc::tls_timeout || ec == errc::tls_lost ||
+               within(errc::certificate_expired, errc::tls_failed);
     }
     return false;
   }

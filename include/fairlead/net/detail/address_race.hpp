@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_DETAIL_ADDRESS_RACE_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/session_service.hpp>
 #include <fairlead/net/timer_wheel.hpp>
 

@@ -13,8 +13,9 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 /// The same error in the standard's category: Asio has a system category of its own, whose values do not compare
 /// with std::errc.
 inline std::error_code plain_error(std::error_code ec) {
-  return ec.category() == asio::error::get_system_category() ? std::error_code(ec.value(), std::system_category())
-                                                             : ec;
+  return ec.category() == asio::error::get_system_category()
+             ? std::error_code(ec.value(), std::system_category())
+             : ec;
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

@@ -117,7 +117,8 @@ void session::start_ping(const detail::core_ptr& core, Handler handler) {
     });
   }
   detail::begin_ping(
-      core, detail::completion<std::error_code, duration>(std::move(handler), detail::executor_of(core)), number);
+      core, detail::completion<std::error_code, duration>(std::move(handler), detail::executor_of(core)),
+      number);
 }
 
 template <class Handler>

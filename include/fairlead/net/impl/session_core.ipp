@@ -308,9 +308,8 @@ FAIRLEAD_DECL void session_core::cancel_send(std::uint64_t wait_number) {
 FAIRLEAD_DECL void session_core::ping(completion<std::error_code, duration> done, std::uint64_t wait_number) {
   if (!mailbox_->is_current()) {
     const auto shared_done = std::make_shared<completion<std::error_code, duration>>(std::move(done));
-    const bool posted = on_own_thread([shared_done, wait_number](session_core& self) {
-      self.ping(std::move(*shared_done), wait_number);
-    });
+    const bool posted = on_own_thread(
+        [shared_done, wait_number](session_core& self) { self.ping(std::move(*shared_done), wait_number); });
     if (!posted) shared_done->post(errc::closed, {});
     return;
   }

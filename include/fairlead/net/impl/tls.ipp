@@ -20,7 +20,8 @@ class openssl_category final : public std::error_category {
   const char* name() const noexcept override { return "fairlead.tls"; }
 
   std::string message(int value) const override {
-    const char* const reason = ERR_reason_error_string(static_cast<unsigned long>(static_cast<unsigned>(value)));
+    const char* const reason =
+        ERR_reason_error_string(static_cast<unsigned long>(static_cast<unsigned>(value)));
     return "OpenSSL: " + (reason != nullptr ? std::string(reason) : "error " + std::to_string(value));
   }
 
@@ -84,8 +85,8 @@ inline void use_certificate(SSL_CTX* context, const tls_certificate& certificate
 
 inline constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
-inline int choose_http_1_1(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
-                           unsigned offered_size, void*) noexcept {
+inline int choose_http_1_1(SSL*, const unsigned char** chosen, unsigned char* size,
+                           const unsigned char* offered, unsigned offered_size, void*) noexcept {
   unsigned char* found = nullptr;
   const int result =
       SSL_select_next_proto(&found, size, http_1_1.data(), http_1_1.size(), offered, offered_size);
@@ -120,8 +121,8 @@ FAIRLEAD_DECL loaded_certificates::loaded_certificates(const tls_server_options&
   for (const tls_certificate& certificate : options.certificates) add(certificate, options, keys);
 }
 
-FAIRLEAD_DECL void loaded_certificates::add(const tls_certificate& certificate, const tls_server_options& options,
-                                            ticket_keys& keys) {
+FAIRLEAD_DECL void loaded_certificates::add(const tls_certificate& certificate,
+                                            const tls_server_options& options, ticket_keys& keys) {
   openssl_ptr<SSL_CTX> made = make_ssl_context(TLS_server_method());
   SSL_CTX* const context = made.get();
   use_certificate(context, certificate);
@@ -139,7 +140,8 @@ FAIRLEAD_DECL void loaded_certificates::add(const tls_certificate& certificate, 
 
   if (options.clients != client_certificates::none) {
     const char* const file = options.client_authorities.c_str();
-    check_openssl(SSL_CTX_load_verify_locations(context, file, nullptr) == 1, "client authorities " + std::string(file));
+    check_openssl(SSL_CTX_load_verify_locations(context, file, nullptr) == 1,
+                  "client authorities " + std::string(file));
     SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(file));
     const bool required = options.clients == client_certificates::required;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
@@ -161,7 +163,8 @@ FAIRLEAD_DECL void loaded_certificates::add_names(SSL_CTX* context) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_DNS) continue;
     const auto* const text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-    by_name_.emplace(lower_case({text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}), context);
+    by_name_.emplace(lower_case({text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}),
+                     context);
   }
 }
 

@@ -120,7 +120,7 @@ class tls_link final : public link, private link_sink, public std::enable_shared
 
   void on_bytes(std::span<std::byte> bytes) override {
     const auto self = shared_from_this();
-    if (unread_.empty()) return take(bytes);
+    if (unread_.empty() && whole_records(bytes) != 0) return take(bytes);
     unread_.append(bytes);
     if (whole_records(unread_.bytes()) == 0) return;
     growing_bytes unread = std::move(unread_);
@@ -179,8 +179,8 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     while (bytes.size() - whole >= header_size) {
       const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[whole + i]); };
       const std::size_t size = header_size + (byte(3) << 8 | byte(4));
-      if (byte(0) < SSL3_RT_CHANGE_CIPHER_SPEC || byte(0) > SSL3_RT_APPLICATION_DATA || byte(1) != SSL3_VERSION_MAJOR ||
-          size > header_size + SSL3_RT_MAX_ENCRYPTED_LENGTH) {
+      if (byte(0) < SSL3_RT_CHANGE_CIPHER_SPEC || byte(0) > SSL3_RT_APPLICATION_DATA ||
+          byte(1) != SSL3_VERSION_MAJOR || size > header_size + SSL3_RT_MAX_ENCRYPTED_LENGTH) {
         return bytes.size();
       }
       if (bytes.size() - whole < size) break;
