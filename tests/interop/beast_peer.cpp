@@ -2,6 +2,8 @@
 //
 //   beast_peer server [--certificate FILE --key FILE] [--deflate]
 //   beast_peer client --url ws[s]://HOST:PORT [--ca FILE] [--deflate]
+//
+// As a server it also has the routes of deflate_client.cpp.
 #include "interop.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -34,11 +36,23 @@ using plain_stream = websocket::stream<tcp::socket>;
 using tls_stream = websocket::stream<asio::ssl::stream<tcp::socket>>;
 using options = std::map<std::string, std::string>;
 
+/// As the command line says, or, for a route of deflate_client.cpp, the path.
+websocket::permessage_deflate deflate_for(const std::string& path, bool deflate) {
+  websocket::permessage_deflate result;
+  int server = 0, client = 0, server_no_takeover = 0, client_no_takeover = 0;
+  const bool by_path = std::sscanf(path.c_str(), "/%d/%d/%d/%d", &server, &client, &server_no_takeover,
+                                   &client_no_takeover) == 4;
+  result.client_enable = result.server_enable = deflate || by_path;
+  if (server != 0) result.server_max_window_bits = server;
+  if (client != 0) result.client_max_window_bits = client;
+  result.server_no_context_takeover = server_no_takeover != 0;
+  result.client_no_context_takeover = client_no_takeover != 0;
+  return result;
+}
+
 template <class Stream>
-void set_up(Stream& ws, bool deflate) {
-  websocket::permessage_deflate offer;
-  offer.client_enable = offer.server_enable = deflate;
-  ws.set_option(offer);
+void set_up(Stream& ws, const websocket::permessage_deflate& deflate) {
+  ws.set_option(deflate);
   ws.read_message_max(interop::max_message_size);
   ws.auto_fragment(false);
   beast::get_lowest_layer(ws).set_option(tcp::no_delay(true));
@@ -77,9 +91,9 @@ void serve(Stream& ws, bool deflate) {
   beast::flat_buffer buffer;
   beast::http::request<beast::http::string_body> request;
   beast::http::read(ws.next_layer(), buffer, request);
-  set_up(ws, deflate);
-  ws.accept(request);
   const std::string path(request.target().data(), request.target().size());
+  set_up(ws, deflate_for(path, deflate));
+  ws.accept(request);
   for (;;) {
     const std::string message = receive(ws);
     if (path.rfind("/close/", 0) == 0) return ws.close(reason_of(std::stoi(path.substr(7))));
@@ -188,7 +202,7 @@ class client {
   void connect(Stream& ws, const std::string& path, Secure secure) {
     asio::connect(beast::get_lowest_layer(ws), tcp::resolver(context_).resolve(host_, port_));
     secure();
-    set_up(ws, deflate_);
+    set_up(ws, deflate_for("", deflate_));
     websocket::response_type response;
     ws.handshake(response, host_, path);
     const bool agreed = response.count(beast::http::field::sec_websocket_extensions) != 0;
