@@ -21,7 +21,7 @@ void put(outbox& box, std::string_view words, piece p = piece::whole) {
   box.push(text(words, p));
 }
 
-std::string_view pop(outbox& box) { return box.empty() ? "" : box.pop()->content.text(); }
+std::string pop(outbox& box) { return std::string(box.empty() ? "" : box.pop()->content.text()); }
 
 }  // namespace
 
