@@ -13,6 +13,11 @@ using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = clock::duration;
 
+/// `t` after `start`; time_point::max() when that is out of range, so that duration::max() means never.
+constexpr time_point later(time_point start, duration t) noexcept {
+  return t < time_point::max() - start ? start + t : time_point::max();
+}
+
 }  // namespace fairlead::inline FAIRLEAD_ABI
 
 #endif

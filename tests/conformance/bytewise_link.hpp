@@ -25,6 +25,7 @@ class bytewise_link final : public fairlead::link, private fairlead::link_sink {
   fairlead::write_result write(std::span<const std::span<const std::byte>> gather) override {
     return inner_->write(gather);
   }
+  void notify_writable() override { inner_->notify_writable(); }
   void pause_reading() override { inner_->pause_reading(); }
   void resume_reading() override { inner_->resume_reading(); }
   void shutdown_sending() override { inner_->shutdown_sending(); }

@@ -299,6 +299,7 @@ class counting_link final : public link {
     counts_.written_size += result.size;
     return result;
   }
+  void notify_writable() override { inner_->notify_writable(); }
   void pause_reading() override {
     ++counts_.pauses;
     inner_->pause_reading();

@@ -2,6 +2,8 @@
 #define FAIRLEAD_NET_LINK_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/peer_address.hpp>
+#include <fairlead/time.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -21,7 +23,7 @@ class link_sink {
   /// they were read into read_room(), they are its front.
   virtual void on_bytes(std::span<std::byte> bytes) = 0;
 
-  /// After a write that took less than it was given: the link takes bytes again.
+  /// After a write that took less than it was given, or notify_writable(): the link takes bytes again.
   virtual void on_writable() = 0;
 
   /// The peer will send no more. Nothing follows but on_writable() and on_link_error().
@@ -53,6 +55,20 @@ class link {
   /// Takes bytes from the front of `gather`, in order; never blocks, calls no sink. The bytes need to live
   /// only during the call.
   virtual write_result write(std::span<const std::span<const std::byte>> gather) = 0;
+
+  /// on_writable() follows once the link takes bytes; not inside the call.
+  virtual void notify_writable() = 0;
+
+  /// From now on about `size` bytes at most are held that were taken and not yet sent: what waits longer stays
+  /// with the sink, which may still change its mind. Without effect where the transport cannot tell.
+  virtual void limit_unsent(std::size_t) {}
+
+  /// The link breaks when the peer's system has not confirmed for so long what was sent. Without effect where the
+  /// transport cannot tell.
+  virtual void give_up_after(duration) {}
+
+  /// Where the peer is.
+  virtual peer_address peer() { return {}; }
 
   /// Stops reading, and so the peer, once the transport's buffers are full. No on_bytes() or on_eof() follows
   /// until resume_reading(); a reset by the peer is reported all the same.

@@ -80,7 +80,21 @@ class session_service final : public asio::execution_context::service {
   void stop_all();
   void abort_all();
 
+  /// The clock that the context's deadlines are measured on: the steady one, or a virtual one.
+  time_point now() const noexcept { return virtual_now_ != nullptr ? *virtual_now_ : clock::now(); }
+
+  /// From now on time is what `now` says, which has to outlive the service, and passes in advance_timers() only.
+  /// Before anything is scheduled.
+  void use_virtual_time(const time_point& now) noexcept { virtual_now_ = &now; }
+
+  /// When a timer may be due at the earliest; time_point::max() when there is none.
+  time_point next_timer() const noexcept { return wheel_.next(); }
+
+  /// Calls the timers that are due.
+  void advance_timers();
+
   void schedule(wheel_timer& t, time_point deadline);
+  void schedule_in(wheel_timer& t, duration d) { schedule(t, later(now(), d)); }
   void cancel(wheel_timer& t) noexcept { wheel_.cancel(t); }
 
   /// Lets the session flush once in a later turn.
@@ -122,6 +136,7 @@ class session_service final : public asio::execution_context::service {
   timer_wheel wheel_;
   asio::steady_timer timer_;
   time_point timer_at_ = time_point::max();
+  const time_point* virtual_now_ = nullptr;
   std::vector<core_ptr> dirty_;
   endpoint* endpoints_ = nullptr;
   std::atomic<std::size_t> size_ = 0;

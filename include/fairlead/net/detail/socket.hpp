@@ -30,6 +30,13 @@ FAIRLEAD_DECL std::error_code pending_error_of(int socket) noexcept;
 
 FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept;
 
+/// Where the peer of a connected socket is.
+FAIRLEAD_DECL peer_address peer_of(int socket) noexcept;
+
+/// As link::limit_unsent() and link::give_up_after(); no harm when it is no TCP socket.
+FAIRLEAD_DECL void limit_unsent(int socket, std::size_t size) noexcept;
+FAIRLEAD_DECL void give_up_after(int socket, duration t) noexcept;
+
 /// Small writes leave at once.
 FAIRLEAD_DECL void set_no_delay(int socket) noexcept;
 

@@ -33,7 +33,7 @@ FAIRLEAD_DECL void address_race::try_next() {
   sockets_.back().async_connect(addresses_[index], [weak = weak_from_this(), index](std::error_code ec) {
     if (const auto self = weak.lock()) self->on_tried(index, plain_error(ec));
   });
-  if (sockets_.size() < addresses_.size()) service_.schedule(*this, clock::now() + trial_delay);
+  if (sockets_.size() < addresses_.size()) service_.schedule_in(*this, trial_delay);
 }
 
 FAIRLEAD_DECL void address_race::on_tried(std::size_t index, std::error_code ec) {

@@ -45,6 +45,11 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
     return result;
   }
 
+  void notify_writable() override { wait_writable(); }
+  void limit_unsent(std::size_t size) override { detail::limit_unsent(socket_.native_handle(), size); }
+  void give_up_after(duration t) override { detail::give_up_after(socket_.native_handle(), t); }
+  peer_address peer() override { return peer_of(socket_.native_handle()); }
+
   void pause_reading() override { paused_ = true; }
   void resume_reading() override {
     paused_ = false;

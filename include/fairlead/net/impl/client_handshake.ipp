@@ -62,7 +62,7 @@ FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake_ = nul
 
 FAIRLEAD_DECL void client_handshake::enter(connect_stage stage, duration limit) {
   stage_ = stage;
-  service_.schedule(*this, clock::now() + limit);
+  service_.schedule_in(*this, limit);
 }
 
 FAIRLEAD_DECL void client_handshake::start() {

@@ -28,6 +28,11 @@ class epoll_link final : public epoll_entry, public link {
     return result;
   }
 
+  void notify_writable() override { want(wanted_ | EPOLLOUT); }
+  void limit_unsent(std::size_t size) override { detail::limit_unsent(descriptor_, size); }
+  void give_up_after(duration t) override { detail::give_up_after(descriptor_, t); }
+  peer_address peer() override { return peer_of(descriptor_); }
+
   // EPOLLRDHUP goes with EPOLLIN: a peer that half-closes while we pause would be reported without end.
   void pause_reading() override { want(wanted_ & ~reading); }
   void resume_reading() override {

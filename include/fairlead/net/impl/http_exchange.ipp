@@ -26,7 +26,7 @@ FAIRLEAD_DECL http_exchange::http_exchange(session_service& service, link_ptr l,
     : service_(service), link_(std::move(l)), routes_(std::move(routes)), parser_(routes_->head) {
   service_.add(*this);
   // From the accept, not from the last byte: who sends one byte now and then is not waited for.
-  service_.schedule(*this, clock::now() + routes_->handshake_timeout);
+  service_.schedule_in(*this, routes_->handshake_timeout);
 }
 
 FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
@@ -88,7 +88,7 @@ FAIRLEAD_DECL void http_exchange::respond(const response& answer, bool head_only
   }
   output_ = std::move(encoded.bytes);
   responding_ = true;
-  service_.schedule(*this, clock::now() + routes_->handshake_timeout);
+  service_.schedule_in(*this, routes_->handshake_timeout);
   write();
 }
 
@@ -99,13 +99,13 @@ FAIRLEAD_DECL void http_exchange::write() {
   if (written.error) return end();
   written_ += written.size;
   if (written_ < output_.size()) {
-    if (written.size != 0) service_.schedule(*this, clock::now() + routes_->handshake_timeout);
+    if (written.size != 0) service_.schedule_in(*this, routes_->handshake_timeout);
     return;
   }
   // Read what still comes until the peer closes: a reset for unread bytes could overtake the answer.
   link_->shutdown_sending();
   if (at_eof_) return end();
-  service_.schedule(*this, clock::now() + routes_->close_timeout);
+  service_.schedule_in(*this, routes_->close_timeout);
 }
 
 FAIRLEAD_DECL void http_exchange::on_writable() { write(); }

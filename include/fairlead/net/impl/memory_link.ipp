@@ -53,6 +53,13 @@ class memory_link final : public link, public std::enable_shared_from_this<memor
     return result;
   }
 
+  void notify_writable() override {
+    const auto peer = peer_.lock();
+    if (peer == nullptr || peer->closed_) return;
+    if (peer->arrived_.size() < capacity_) return peer->wake_writer();
+    peer->writer_waits_ = true;
+  }
+
   void pause_reading() override { paused_ = true; }
   void resume_reading() override {
     paused_ = false;

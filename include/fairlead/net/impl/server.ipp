@@ -197,7 +197,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     auto& set = asio::use_service<epoll_set>(first().context);
     auto entry = std::make_unique<epoll_listener>(
         set, socket, [this](int accepted) { on_accept(accepted); },
-        [this] { first().service.schedule(*this, clock::now() + accept_pause); });
+        [this] { first().service.schedule_in(*this, accept_pause); });
     listener_ = entry.get();
     set.add(std::move(entry));
     set.watch(*listener_, EPOLLIN);
@@ -231,7 +231,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
 
   void on_asio_accept(loop& l, std::error_code ec, stream::socket socket) {
     if (is_exhaustion(ec)) {
-      first().service.schedule(*this, clock::now() + accept_pause);
+      first().service.schedule_in(*this, accept_pause);
       return;
     }
     if (!ec) {

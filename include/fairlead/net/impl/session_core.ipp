@@ -123,7 +123,7 @@ FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
 }
 
 FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
-  const std::size_t used = connection_.receive(bytes, clock::now(), *this);
+  const std::size_t used = connection_.receive(bytes, service_.now(), *this);
   if (used < bytes.size()) more().unread.append(bytes.subspan(used));
 }
 
@@ -323,7 +323,7 @@ FAIRLEAD_DECL void session_core::send_pings() {
   if (extras_ == nullptr) return;
   for (ping_waiter& waiter : extras_->pings) {
     if (waiter.sent_at != time_point::max()) continue;
-    waiter.sent_at = clock::now();
+    waiter.sent_at = service_.now();
     const std::error_code closed = connection_.ping(std::as_bytes(std::span(&waiter.number, 1)));
     static_cast<void>(closed);  // then finish() completes it
   }
@@ -336,7 +336,7 @@ FAIRLEAD_DECL void session_core::on_pong(std::span<const std::byte> payload) {
   auto& pings = extras_->pings;
   const auto own = std::ranges::find(pings, number, &ping_waiter::number);
   if (own == pings.end() || own->sent_at == time_point::max()) return;
-  const time_point now = clock::now();
+  const time_point now = service_.now();
   for (auto it = pings.begin(); it != own + 1; ++it) it->done.post({}, now - it->sent_at);
   pings.erase(pings.begin(), own + 1);
 }
@@ -422,7 +422,7 @@ FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reas
   if (finished_) return;
   more().close = close_request{code, std::move(reason)};
   // From now, not from the close frame: a peer that does not read must not hold up the end.
-  service_.schedule(*this, clock::now() + route_->options.connection.close_timeout);
+  service_.schedule_in(*this, route_->options.connection.close_timeout);
   touch();
 }
 
@@ -444,7 +444,7 @@ FAIRLEAD_DECL void session_core::close(close_code code, std::string reason,
 FAIRLEAD_DECL void session_core::close_when_drained() {
   if (extras_ == nullptr || !extras_->close || !outbox_.empty() || !connection_.is_open()) return;
   const std::error_code refused =
-      connection_.close(extras_->close->code, extras_->close->reason, clock::now());
+      connection_.close(extras_->close->code, extras_->close->reason, service_.now());
   static_cast<void>(refused);  // checked by try_close()
   extras_->close.reset();
   // The peer's close frame may stand behind messages that nobody receives; they are discarded now.
@@ -543,7 +543,7 @@ FAIRLEAD_DECL void session_core::after_flush() {
     complete_senders({});
   }
   if (finished_ && !is_scheduled()) {
-    service_.schedule(*this, clock::now() + route_->options.connection.close_timeout);
+    service_.schedule_in(*this, route_->options.connection.close_timeout);
   }
   if (connection_.wants_shutdown() && !lingering_) linger();
 }

@@ -74,24 +74,28 @@ FAIRLEAD_DECL void session_service::abort_all() {
 }
 
 FAIRLEAD_DECL void session_service::schedule(wheel_timer& t, time_point deadline) {
-  if (wheel_.empty())
-    wheel_.advance(clock::now());  // it has stood still, and does not go over the ticks since one by one
+  if (wheel_.empty()) wheel_.advance(now());  // it has stood still, and does not go over the ticks since one by one
   wheel_.schedule(t, deadline);
   if (deadline < timer_at_) arm_timer();
 }
 
 FAIRLEAD_DECL void session_service::arm_timer() {
+  if (virtual_now_ != nullptr) return;
   const time_point next = wheel_.next();
   if (next >= timer_at_) return;  // early at worst, and armed again then
   timer_at_ = next;
   timer_.expires_at(next);
   timer_.async_wait([this](std::error_code ec) {
     if (ec) return;  // set to an earlier time
-    mailbox_->enter();
     timer_at_ = time_point::max();
-    wheel_.advance(clock::now());
+    advance_timers();
     arm_timer();
   });
+}
+
+FAIRLEAD_DECL void session_service::advance_timers() {
+  mailbox_->enter();
+  wheel_.advance(now());
 }
 
 FAIRLEAD_DECL void session_service::mark_dirty(core_ptr core) {

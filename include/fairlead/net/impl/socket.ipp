@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include <netdb.h>
@@ -70,6 +72,46 @@ FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept {
   sockaddr_in v4;
   std::memcpy(&v4, &address, sizeof v4);
   return ntohs(v4.sin_port);
+}
+
+FAIRLEAD_DECL peer_address peer_of(int socket) noexcept {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  peer_address peer;
+  if (::getpeername(socket, reinterpret_cast<sockaddr*>(&address), &size) != 0) return peer;
+  if (address.ss_family == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &address, sizeof v6);
+    peer.port = ntohs(v6.sin6_port);
+    const auto* const bytes = reinterpret_cast<const std::byte*>(&v6.sin6_addr);
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {  // an IPv4 peer of a socket for both
+      peer.family = peer_address::kind::ipv4;
+      std::copy_n(bytes + 12, 4, peer.bytes.begin());
+    } else {
+      peer.family = peer_address::kind::ipv6;
+      std::copy_n(bytes, 16, peer.bytes.begin());
+    }
+  } else if (address.ss_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &address, sizeof v4);
+    peer.port = ntohs(v4.sin_port);
+    peer.family = peer_address::kind::ipv4;
+    std::copy_n(reinterpret_cast<const std::byte*>(&v4.sin_addr), 4, peer.bytes.begin());
+  } else if (address.ss_family == AF_UNIX) {
+    peer.family = peer_address::kind::local;
+  }
+  return peer;
+}
+
+FAIRLEAD_DECL void limit_unsent(int socket, std::size_t size) noexcept {
+  const int limit = static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit, sizeof limit);
+}
+
+FAIRLEAD_DECL void give_up_after(int socket, duration t) noexcept {
+  const auto wanted = std::chrono::ceil<std::chrono::milliseconds>(t).count();
+  const auto limit = static_cast<unsigned>(std::clamp<std::int64_t>(wanted, 1, std::numeric_limits<int>::max()));
+  ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
 }
 
 FAIRLEAD_DECL void set_no_delay(int socket) noexcept {

@@ -85,6 +85,14 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     return result;
   }
 
+  void notify_writable() override {
+    writer_waits_ = true;
+    if (is_ready_ && !failed_) below_->notify_writable();
+  }
+  void limit_unsent(std::size_t size) override { below_->limit_unsent(size); }
+  void give_up_after(duration t) override { below_->give_up_after(t); }
+  peer_address peer() override { return below_->peer(); }
+
   void pause_reading() override {
     paused_ = true;
     below_->pause_reading();
