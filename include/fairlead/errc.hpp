@@ -60,6 +60,16 @@ enum class errc {
   close_timeout = 64,    ///< The peer did not finish the close handshake in time.
   queue_full = 65,       ///< The outgoing queue reached its hard limit.
   bad_argument = 66,     ///< The caller passed what must not go on the wire.
+  message_dropped = 67,  ///< The message gave way, as its class says, since the receiver is slow.
+
+  // We gave the session up.
+  out_of_budget = 68,           ///< The process's memory_budget was spent.
+  write_timeout = 69,           ///< The peer took nothing for too long.
+  pause_timeout = 70,           ///< The peer was so slow that its source was held up for too long.
+  peer_timeout = 71,            ///< The peer was silent, and did not answer a ping.
+  idle_timeout = 72,            ///< No message passed for too long.
+  authentication_timeout = 73,  ///< The peer did not say in time who it is.
+  message_timeout = 74,         ///< A message took too long to arrive.
 
   // The client could not connect. A server that answers with another status than 101 is an http_status.
   bad_url = 80,                        ///< Not a WebSocket URL that parse_url() takes.

@@ -51,6 +51,14 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::connection_lost: return "the peer went away without a close frame";
     case errc::close_timeout: return "the peer did not finish the close handshake in time";
     case errc::queue_full: return "the outgoing queue is full";
+    case errc::message_dropped: return "the message was dropped since the receiver is slow";
+    case errc::out_of_budget: return "the memory for slow receivers is spent";
+    case errc::write_timeout: return "the peer took nothing for too long";
+    case errc::pause_timeout: return "the peer held up its source for too long";
+    case errc::peer_timeout: return "the peer did not answer in time";
+    case errc::idle_timeout: return "the connection was idle for too long";
+    case errc::authentication_timeout: return "the peer did not authenticate in time";
+    case errc::message_timeout: return "a message took too long to arrive";
     case errc::bad_argument: return "the argument must not be sent";
     case errc::bad_url: return "the URL is not one of a WebSocket";
     case errc::bad_proxy_response: return "the proxy's answer is not HTTP";
@@ -111,7 +119,8 @@ class fairlead_condition_category final : public std::error_category {
                within(errc::bad_url, errc::tls_failed);
       case errc_condition::disconnected:
         return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||
-               ec == errc::queue_full || within(errc::reserved_opcode, errc::too_many_control_frames);
+               ec == errc::queue_full || within(errc::out_of_budget, errc::message_timeout) ||
+               within(errc::reserved_opcode, errc::too_many_control_frames);
       case errc_condition::tls_failed:
         return ec == errc::tls_timeout || ec == errc::tls_lost ||
                within(errc::certificate_expired, errc::tls_failed);

@@ -56,6 +56,10 @@ class link {
   /// only during the call.
   virtual write_result write(std::span<const std::span<const std::byte>> gather) = 0;
 
+  /// How much the link takes at once without holding back more than limit_unsent() allows; the highest number where it
+  /// cannot tell.
+  virtual std::size_t writable_size() { return static_cast<std::size_t>(-1); }
+
   /// on_writable() follows once the link takes bytes; not inside the call.
   virtual void notify_writable() = 0;
 

@@ -5,6 +5,11 @@
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/completion.hpp>
 #include <fairlead/net/detail/inbox.hpp>
+#include <fairlead/net/message_class.hpp>
+#include <fairlead/net/session_id.hpp>
+#include <fairlead/net/session_state.hpp>
+#include <fairlead/net/session_statistics.hpp>
+#include <fairlead/peer_address.hpp>
 #include <fairlead/protocol/message.hpp>
 #include <fairlead/time.hpp>
 #include <fairlead/wire/close_code.hpp>
@@ -14,6 +19,7 @@
 #include <asio/cancellation_type.hpp>
 #include <asio/use_awaitable.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +27,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <typeinfo>
 #include <utility>
 
 #if !defined(ASIO_HAS_CO_AWAIT)
@@ -36,8 +43,9 @@ class session;
 enum class send_result : unsigned char {
   sent,     ///< On its way: it leaves with the write that ends the session's turn, this one or its next.
   queued,   ///< Waits until the peer has taken what was sent before.
-  posted,   ///< Called from another thread: on its way to the session's own, which discards it when closed.
-  dropped,  ///< The queue is at its hard limit; the session is being closed with 1013.
+  conflated,  ///< Waits in the place of an older message with its key.
+  posted,     ///< Called from another thread: on its way to the session's own, which does there what its class says.
+  dropped,    ///< It gave way, as its class says; or the queue is full, and the session is being closed with 1013.
   closed,   ///< The session is closing or gone.
 };
 
@@ -68,6 +76,13 @@ struct handlers {
   /// `max_message_size` to the largest that is welcome; none of it is held in memory.
   std::function<void(session& ws, message_part part)> on_part = nullptr;
 
+  /// The queue is at `queue_low`, after it was at `queue_high` or messages were dropped: how many since the last
+  /// call.
+  std::function<void(session& ws, const drop_counts& dropped)> on_drain = nullptr;
+
+  /// The session went from one state to another, between on_open and on_close.
+  std::function<void(session& ws, session_state from, session_state to)> on_state = nullptr;
+
   /// The session is over: nothing can be sent or received any more.
   std::function<void(session& ws, const close_info& info)> on_close = nullptr;
 };
@@ -78,6 +93,8 @@ class session_core;
 
 /// What a session makes of the content of a send.
 enum class sent_as : unsigned char { whole, part, last_part };
+
+struct kept_class;
 
 /// Counts a reference to a session_core.
 class core_ptr {
@@ -121,8 +138,9 @@ class session {
   /// Sends a message without waiting, as one frame.
   ///
   /// \param m  Copied or shared before the call returns. Text has to be UTF-8, and is not checked.
+  /// \param c  Among the messages that wait: its lane, and what becomes of it when there are too many.
   /// \return   What became of it: with `dropped` and `closed` it is not sent.
-  send_result try_send(message_view m) const;
+  send_result try_send(message_view m, const message_class& c = {}) const;
 
   /// Begins to close: messages sent before leave first, then the close frame (RFC 6455 section 7.1.2). The
   /// peer has `close_timeout` from this call on to take them and to answer. What it still sends is discarded;
@@ -151,17 +169,23 @@ class session {
   /// cannot outrun it. Any number may be under way; those begun on one thread leave in that order.
   ///
   /// \param m                   As for try_send(); copied or shared before the call returns.
-  /// \par Completion signature  void(std::error_code): errc::closed, or errc::queue_full as for
-  ///                            send_result::dropped.
+  /// \param c                   As for try_send(); so is its key.
+  /// \par Completion signature  void(std::error_code): errc::closed; for send_result::dropped errc::message_dropped,
+  ///                            or errc::queue_full when the session is being closed.
   /// \par Cancellation          All kinds: ends the wait with asio::error::operation_aborted; the message is
   ///                            sent all the same.
   template <class Token = asio::use_awaitable_t<>>
+  requires(!std::convertible_to<Token, message_class>)
   auto send(message_view m, Token&& token = {}) const {
+    return send(m, message_class(), std::forward<Token>(token));
+  }
+  template <class Token = asio::use_awaitable_t<>>
+  auto send(message_view m, const message_class& c, Token&& token = {}) const {
     return asio::async_initiate<Token, void(std::error_code)>(
-        [core = core_](auto handler, message whole) {
-          start_send(core, std::move(whole), detail::sent_as::whole, std::move(handler));
+        [core = core_](auto handler, message whole, std::shared_ptr<detail::kept_class> kept) {
+          start_send(core, std::move(whole), std::move(kept), detail::sent_as::whole, std::move(handler));
         },
-        token, m.keep());
+        token, m.keep(), keep_class(c));
   }
 
   /// Sends a message in parts, of which this is the next one, or the first: for messages that are too large to
@@ -175,8 +199,8 @@ class session {
   auto send_part(message_view part, bool last, Token&& token = {}) const {
     return asio::async_initiate<Token, void(std::error_code)>(
         [core = core_, last](auto handler, message whole) {
-          start_send(core, std::move(whole), last ? detail::sent_as::last_part : detail::sent_as::part,
-                     std::move(handler));
+          start_send(core, std::move(whole), nullptr,
+                     last ? detail::sent_as::last_part : detail::sent_as::part, std::move(handler));
         },
         token, part.keep());
   }
@@ -212,8 +236,50 @@ class session {
         [core = core_](auto handler) { start_ping(core, std::move(handler)); }, token);
   }
 
+  /// Stops reading from the peer, until resume_reading(); nothing more is received but what was read already. A
+  /// peer that is not read is not asked whether it lives, and a reset is noticed all the same. From any thread.
+  void pause_reading() const;
+  void resume_reading() const;
+
   /// True until the session begins to close, from either side.
   bool is_open() const noexcept;
+
+  session_state state() const noexcept;
+
+  /// Which session this is; the same for all handles to it. All zero for an empty handle.
+  session_id id() const noexcept;
+
+  /// Where the peer is.
+  peer_address peer() const noexcept;
+
+  /// Who the peer is, as set_user() said; empty before. From any thread.
+  std::string user() const;
+
+  /// Says who the peer is, and makes an authenticating session an active one. From any thread.
+  void set_user(std::string name) const;
+
+  /// The value of a field of the upgrade request that session_options::kept_headers names, in any case; empty when
+  /// there was none. Lives as long as any handle to the session.
+  std::string_view header(std::string_view name) const noexcept;
+
+  /// What the session has done so far. From any thread, though then the numbers may be of different moments.
+  session_statistics statistics() const noexcept;
+
+  /// The application's own data: one object of any type, made in place of the one there was. It goes with the last
+  /// handle. On the session's thread, as data(), and not through an empty handle.
+  template <class T, class... Args>
+  T& emplace_data(Args&&... args) const {
+    auto made = std::make_shared<T>(std::forward<Args>(args)...);
+    T& data = *made;
+    set_data(std::move(made), typeid(T));
+    return data;
+  }
+
+  /// That object; null when there is none, or of another type.
+  template <class T>
+  T* data() const noexcept {
+    return static_cast<T*>(find_data(typeid(T)));
+  }
 
   /// The sub-protocol that was agreed; empty for none. The view lives as long as any handle to the session.
   std::string_view subprotocol() const noexcept;
@@ -227,12 +293,17 @@ class session {
   template <class Handler>
   static void start_receive(const detail::core_ptr& core, Handler handler);
   template <class Handler>
-  static void start_send(const detail::core_ptr& core, message content, detail::sent_as as, Handler handler);
+  static void start_send(const detail::core_ptr& core, message content,
+                         std::shared_ptr<detail::kept_class> kept, detail::sent_as as, Handler handler);
   template <class Handler>
   static void start_ping(const detail::core_ptr& core, Handler handler);
   template <class Handler>
   static void start_close(const detail::core_ptr& core, close_code code, std::string reason, Handler handler);
+  static std::shared_ptr<detail::kept_class> keep_class(const message_class& c);
+  void set_data(std::shared_ptr<void> data, const std::type_info& type) const;
+  void* find_data(const std::type_info& type) const noexcept;
 
+  friend detail::session_core;
   detail::core_ptr core_;
 };
 

@@ -137,6 +137,15 @@ class connection {
   /// is not const.
   FAIRLEAD_DECL std::span<std::byte> payload_room();
 
+  /// When the message that is being received began to arrive; nothing when there is none, or it is handed out in
+  /// parts.
+  std::optional<time_point> unfinished_since() const noexcept {
+    return in_message_ && !in_parts_ ? std::optional(message_since_) : std::nullopt;
+  }
+
+  /// Bytes of memory that it holds.
+  std::size_t unfinished_size() const noexcept { return assembly_.capacity() + control_.capacity(); }
+
   /// True when a message can be framed now: the connection is open and less than one write quantum is framed.
   bool writable() const noexcept {
     return state_ == state::open && out_.size() < output_workspace::write_quantum;
@@ -151,8 +160,8 @@ class connection {
   /// not compressed.
   FAIRLEAD_DECL void send(message_view m, piece p = piece::whole);
 
-  /// Frames messages from `source` while writable().
-  FAIRLEAD_DECL void pull(message_source& source);
+  /// Frames messages from `source` while the connection is open and less than `quantum` bytes are framed.
+  FAIRLEAD_DECL void pull(message_source& source, std::size_t quantum = output_workspace::write_quantum);
 
   /// Sends a ping (section 5.5.2); the peer's answer is event_sink::on_pong().
   ///
@@ -260,6 +269,7 @@ class connection {
   std::size_t message_size_ = 0;   // announced by its frames so far
   std::size_t inflated_size_ = 0;  // of a compressed message that is handed out in parts
   std::uint32_t frames_ = 0;
+  time_point message_since_{};
 
   bool sending_pieces_ = false;
   std::uint32_t control_frames_ = 0;  // in the current second

@@ -46,6 +46,9 @@ class inbox {
   /// Puts a message in. False when it is full now: pause until take() says so.
   bool put(message m);
 
+  /// Bytes that put() has counted.
+  std::size_t size();
+
   /// No message follows; receive() completes with `why` after those that wait.
   void end(std::error_code why);
 

@@ -3,8 +3,12 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/detail/heartbeat.hpp>
+#include <fairlead/net/detail/lagging_sessions.hpp>
 #include <fairlead/net/detail/outbox.hpp>
+#include <fairlead/net/detail/session_context.hpp>
 #include <fairlead/net/detail/session_service.hpp>
+#include <fairlead/net/net_counters.hpp>
 #include <fairlead/net/session.hpp>
 #include <fairlead/net/session_options.hpp>
 #include <fairlead/protocol/connection.hpp>
@@ -36,6 +40,28 @@ struct session_route {
   std::function<asio::awaitable<void>(session, request)> coroutine;  // empty when the callbacks receive
   session_options options;
   std::function<void(const session&, std::exception_ptr)> on_error;
+  std::shared_ptr<net_sink> sink;  // null for none
+};
+
+/// A message_class that outlives the call that brought it.
+struct kept_class {
+  message_class plain;
+  std::string key;
+  session source;
+
+  /// Null for the class of messages that have none.
+  static std::shared_ptr<kept_class> of(const message_class& c);
+
+  /// Lives as long as this.
+  message_class view() const noexcept;
+};
+
+/// Why a session does not read.
+enum class pause_reason : unsigned char {
+  inbox_full,
+  not_begun,       // a client's handler has not returned
+  by_application,  // session::pause_reading()
+  by_receivers,    // slow_policy::pause_source; counted, since there may be several
 };
 
 /// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves
@@ -43,7 +69,10 @@ struct session_route {
 ///
 /// Lives until the last reference is gone; the service holds one while there is a link. Everything but the
 /// functions marked "any thread" runs on the thread of the service's context.
-class session_core final : public endpoint, private event_sink, private message_source {
+class session_core final : public endpoint,
+                           public charged_queue,
+                           private event_sink,
+                           private message_source {
  public:
   session_core(session_service& service, role r, link_ptr l, std::shared_ptr<const session_route> route,
                std::string_view subprotocol);
@@ -68,22 +97,41 @@ class session_core final : public endpoint, private event_sink, private message_
   /// \param behind   The bytes that came behind the response.
   void open_as_client(const deflate_params* deflate, std::span<std::byte> behind);
 
-  // Any thread.
-  void begin_receiving();
-  send_result try_send(message_view m);
-  std::error_code try_close(close_code code, std::string_view reason);
-  bool is_open() const noexcept { return accepting_.load(std::memory_order_relaxed); }
-  std::string_view subprotocol() const noexcept { return subprotocol_; }
-  asio::any_io_executor executor() const;
-  std::uint64_t next_wait_number() noexcept { return wait_number_.fetch_add(1, std::memory_order_relaxed); }
-  void receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number);
-  received take_received(bool cancelled);
-  void cancel_receive(std::uint64_t wait_number);
-  void send(message content, sent_as as, completion<std::error_code> done, std::uint64_t wait_number);
+  // Any thread: sending.
+  send_result try_send(message_view m, const message_class& c);
+  void send(message content, std::shared_ptr<kept_class> kept, sent_as as, completion<std::error_code> done,
+            std::uint64_t wait_number);
   void cancel_send(std::uint64_t wait_number);
   void ping(completion<std::error_code, duration> done, std::uint64_t wait_number);
   void cancel_ping(std::uint64_t wait_number);
+
+  // Any thread: receiving.
+  void begin_receiving() { resume(pause_reason::not_begun); }
+  void receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number);
+  received take_received(bool cancelled);
+  void cancel_receive(std::uint64_t wait_number);
+  void pause(pause_reason why);
+  void resume(pause_reason why);
+
+  // Any thread: closing.
+  std::error_code try_close(close_code code, std::string_view reason);
   void close(close_code code, std::string reason, completion<std::error_code> done);
+
+  // Any thread: what the session is.
+  bool is_open() const noexcept { return accepting_.load(std::memory_order_relaxed); }
+  session_state state() const noexcept { return state_.load(std::memory_order_relaxed); }
+  const session_id& id() const noexcept { return id_; }
+  const peer_address& peer() const noexcept { return peer_; }
+  std::string_view subprotocol() const noexcept { return subprotocol_; }
+  std::string_view header(std::string_view name) const noexcept;
+  std::string user() const;
+  void set_user(std::string name);
+  session_statistics statistics() const noexcept;
+  asio::any_io_executor executor() const { return mailbox_->executor(); }
+  std::uint64_t next_wait_number() noexcept { return wait_number_.fetch_add(1, std::memory_order_relaxed); }
+
+  void set_data(std::shared_ptr<void> data, const std::type_info& type);
+  void* find_data(const std::type_info& type) const noexcept;
 
   void stop() override;
   void abort() override;
@@ -116,7 +164,12 @@ class session_core final : public endpoint, private event_sink, private message_
     std::vector<completion<std::error_code>> closers;
     std::optional<close_request> close;
     growing_bytes unread;
+    std::vector<core_ptr> held_sources;  // whose reading is paused until this queue has drained
+    time_point held_since{};
+    drop_counts reported_drops;
   };
+
+  // --- Life: session_core.ipp
 
   // link_sink
   std::span<std::byte> read_room() override;
@@ -133,47 +186,90 @@ class session_core final : public endpoint, private event_sink, private message_
   void on_close(close_code code, std::string_view reason) override;
   void on_failure(errc why, close_code code) override;
 
-  // message_source
-  std::optional<outgoing> next() override { return outbox_.pop(); }
-
-  void on_timer(time_point now) override;
-  void drop() noexcept override;
-
+  bool in_own_turn() const noexcept { return session_service::current == this; }
   bool has_receiving_callbacks() const noexcept {
     return route_->callbacks.on_message || route_->callbacks.on_part;
   }
+  const session_options& options() const noexcept { return route_->options; }
   void set_up(const deflate_params* deflate);
-  bool in_own_turn() const noexcept { return session_service::current == this; }
   void start_route(request head);
   void on_coroutine_end(std::exception_ptr error);
+  template <class Callback, class... Args>
+  void call(const Callback& callback, const Args&... args);
+  void report(std::exception_ptr error);
   void feed(std::span<std::byte> bytes);
-  void request_resume();
-  void resume_reading();
-  void send_pings();
-  void flush();
-  std::error_code write_some();
-  bool write_output();
-  void close_when_drained();
-  void after_flush();
+  void enter(session_state to);
+  void report_state();
+  void on_activity();
   void linger();
   void end();
-
-  bool reserve(std::size_t size);
-  send_result enqueue(message m, sent_as as = sent_as::whole);
-  piece piece_of(sent_as as) noexcept;
-  void await_low(completion<std::error_code> done, std::uint64_t wait_number);
-  void complete_senders(std::error_code ec);
-  void overflow();
-  std::size_t backlog() const noexcept;
-  void request_close(close_code code, std::string reason);
-  void finish(close_info info);
-  void report(std::exception_ptr error);
+  void drop() noexcept override;
   void touch();
   void request_turn();
   template <class Function>
   bool on_own_thread(Function f);
+  session_context& context() const;
   inbox& messages();
   extras& more();
+
+  // --- Time: session_timing.ipp
+
+  void on_timer(time_point now) override;
+  void schedule_by(time_point deadline);
+  time_point next_deadline() const;
+  void check_deadlines(time_point now);
+  bool heartbeat_runs() const noexcept;
+  void beat(time_point now);
+  void give_up(errc why);
+
+  // --- Sending: session_sending.ipp
+
+  // message_source
+  std::optional<outgoing> next() override;
+
+  // charged_queue
+  void give_way() override;
+
+  outbox::watermarks watermarks() const noexcept { return {options().queue_high, options().queue_hard}; }
+  send_result take(const message_view& m, const message_class& c);
+  send_result take_piece(message m, sent_as as);
+  piece piece_of(sent_as as) noexcept;
+  bool may_take() const noexcept { return !finished_ && !ended_with_ && connection_.is_open(); }
+  bool reserve(std::size_t size, slow_policy policy);
+  void on_taken();
+  void pace();
+  void hold(const session& source);
+  void release_sources();
+  void await_low(send_result result, completion<std::error_code> done, std::uint64_t wait_number);
+  void complete_senders(std::error_code ec);
+  void send_pings();
+  std::size_t backlog() const noexcept { return outbox_.size() + connection_.output_size(); }
+  std::size_t quantum();
+  void flush();
+  void write_all();
+  std::error_code write_some();
+  bool write_output();
+  void on_blocked();
+  void count_sent(std::size_t size);
+  bool has_drained() const;
+  bool report_drain();
+  void send_drop_notice(const drop_counts& drops);
+  void on_round_trip(duration sample);
+  void charge();
+  void after_flush();
+
+  // --- Receiving: session_receiving.ipp
+
+  void resume_reading();
+  std::size_t unfinished_size() const;
+  void charge_input();
+
+  // --- Closing: session_closing.ipp
+
+  void disconnect(errc why);
+  void request_close(close_code code, std::string reason);
+  void close_when_drained();
+  void finish(close_info info);
 
   session_service& service_;
   std::shared_ptr<mailbox> mailbox_;
@@ -181,18 +277,40 @@ class session_core final : public endpoint, private event_sink, private message_
   std::shared_ptr<const session_route> route_;
   connection connection_;
   std::string_view subprotocol_;
+  const session_id id_;
+  const peer_address peer_;
   outbox outbox_;
   std::unique_ptr<inbox> inbox_;
   std::unique_ptr<extras> extras_;
+  mutable std::atomic<session_context*> context_ = nullptr;  // owned; null before it is needed
   std::error_code ended_with_;
+
+  time_point opened_at_{};
+  time_point timer_at_ = time_point::max();
+  time_point close_at_ = time_point::max();  // when the link goes, whatever the peer does
+  time_point blocked_since_{};
+  std::atomic<time_point> active_at_{};
+  heartbeat beat_;
+  time_point beat_sent_at_ = time_point::max();  // when its pong is awaited
+  round_trip round_trip_;
+  std::uint32_t holds_ = 0;            // receivers that want no more from this source
+
+  live_traffic received_;
+  live_traffic sent_;
   std::size_t lingered_size_ = 0;
   std::atomic<std::uint64_t> wait_number_ = 1;
   std::atomic<std::uint32_t> references_ = 0;
+  std::atomic<session_state> state_ = session_state::connecting;
   std::atomic<bool> accepting_ = true;
+  session_state reported_state_ = session_state::connecting;
+  std::uint8_t pauses_ = 0;  // a bit for each pause_reason
   bool opened_ = false;
   bool finished_ = false;
   bool ended_ = false;    // in this turn
-  bool blocked_ = false;  // the link took less than it was given
+  bool blocked_ = false;  // the link takes nothing now
+  bool lagging_ = false;  // it was blocked, and not all was sent since
+  bool paced_ = false;    // no more is framed than the link sends soon: what waits may still change
+  bool was_high_ = false;
   bool reading_paused_ = false;
   bool resume_wanted_ = false;
   bool at_eof_ = false;
@@ -205,8 +323,12 @@ class session_core final : public endpoint, private event_sink, private message_
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/impl/session_closing.ipp>
 #include <fairlead/net/impl/session_core.ipp>
+#include <fairlead/net/impl/session_receiving.ipp>
+#include <fairlead/net/impl/session_sending.ipp>
 #include <fairlead/net/impl/session_service.ipp>
+#include <fairlead/net/impl/session_timing.ipp>
 #endif
 
 #endif

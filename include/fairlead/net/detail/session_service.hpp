@@ -3,6 +3,8 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/detail/lagging_sessions.hpp>
+#include <fairlead/net/detail/live_counters.hpp>
 #include <fairlead/net/detail/mailbox.hpp>
 #include <fairlead/net/detail/mask_keys.hpp>
 #include <fairlead/net/link.hpp>
@@ -17,6 +19,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -80,8 +83,20 @@ class session_service final : public asio::execution_context::service {
   void stop_all();
   void abort_all();
 
+  live_counters& counters() noexcept { return counters_; }
+  session_id next_id() noexcept { return {loop_number_, ++session_number_}; }
+
+  /// The sessions that are charged to this budget; null for the process's.
+  lagging_sessions& lagging(const std::shared_ptr<memory_budget>& budget);
+
   /// The clock that the context's deadlines are measured on: the steady one, or a virtual one.
-  time_point now() const noexcept { return virtual_now_ != nullptr ? *virtual_now_ : clock::now(); }
+  time_point now() noexcept {
+    recent_ = virtual_now_ != nullptr ? *virtual_now_ : clock::now();
+    return recent_;
+  }
+
+  /// The last now(): that of the begin of a session's turn, in it.
+  time_point recent() const noexcept { return recent_; }
 
   /// From now on time is what `now` says, which has to outlive the service, and passes in advance_timers() only.
   /// Before anything is scheduled.
@@ -137,6 +152,11 @@ class session_service final : public asio::execution_context::service {
   asio::steady_timer timer_;
   time_point timer_at_ = time_point::max();
   const time_point* virtual_now_ = nullptr;
+  time_point recent_;
+  live_counters counters_;
+  const std::uint64_t loop_number_;
+  std::uint64_t session_number_ = 0;
+  std::vector<std::unique_ptr<lagging_sessions>> lagging_;  // one for each budget
   std::vector<core_ptr> dirty_;
   endpoint* endpoints_ = nullptr;
   std::atomic<std::size_t> size_ = 0;

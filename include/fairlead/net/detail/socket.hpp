@@ -33,8 +33,20 @@ FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept;
 /// Where the peer of a connected socket is.
 FAIRLEAD_DECL peer_address peer_of(int socket) noexcept;
 
-/// As link::limit_unsent() and link::give_up_after(); no harm when it is no TCP socket.
-FAIRLEAD_DECL void limit_unsent(int socket, std::size_t size) noexcept;
+/// What a TCP socket may hold that it has not sent. Without effect on others.
+class unsent_limit {
+ public:
+  /// As link::limit_unsent().
+  FAIRLEAD_DECL void limit(int socket, std::size_t size) noexcept;
+
+  /// As link::writable_size().
+  FAIRLEAD_DECL std::size_t room(int socket) const noexcept;
+
+ private:
+  std::uint32_t size_ = 0;  // none
+};
+
+/// As link::give_up_after(); no harm when it is no TCP socket.
 FAIRLEAD_DECL void give_up_after(int socket, duration t) noexcept;
 
 /// Small writes leave at once.

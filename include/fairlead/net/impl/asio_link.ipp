@@ -46,7 +46,8 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
   }
 
   void notify_writable() override { wait_writable(); }
-  void limit_unsent(std::size_t size) override { detail::limit_unsent(socket_.native_handle(), size); }
+  void limit_unsent(std::size_t size) override { unsent_.limit(socket_.native_handle(), size); }
+  std::size_t writable_size() override { return unsent_.room(socket_.native_handle()); }
   void give_up_after(duration t) override { detail::give_up_after(socket_.native_handle(), t); }
   peer_address peer() override { return peer_of(socket_.native_handle()); }
 
@@ -138,6 +139,7 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
   link_sink* sink_ = nullptr;
   std::shared_ptr<asio_link> self_;
   std::vector<asio::const_buffer> gather_;
+  unsent_limit unsent_;
   bool paused_ = false;
   bool reading_ = false;
   bool writing_ = false;

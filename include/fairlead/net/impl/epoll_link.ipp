@@ -29,7 +29,8 @@ class epoll_link final : public epoll_entry, public link {
   }
 
   void notify_writable() override { want(wanted_ | EPOLLOUT); }
-  void limit_unsent(std::size_t size) override { detail::limit_unsent(descriptor_, size); }
+  void limit_unsent(std::size_t size) override { unsent_.limit(descriptor_, size); }
+  std::size_t writable_size() override { return unsent_.room(descriptor_); }
   void give_up_after(duration t) override { detail::give_up_after(descriptor_, t); }
   peer_address peer() override { return peer_of(descriptor_); }
 
@@ -102,6 +103,7 @@ class epoll_link final : public epoll_entry, public link {
   epoll_set& set_;
   link_sink* sink_ = nullptr;
   std::uint32_t wanted_ = reading;
+  unsent_limit unsent_;
   bool at_eof_ = false;
 };
 

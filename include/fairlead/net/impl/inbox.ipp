@@ -18,6 +18,11 @@ FAIRLEAD_DECL bool inbox::put(message m) {
   return !full_;
 }
 
+FAIRLEAD_DECL std::size_t inbox::size() {
+  const std::lock_guard lock(mutex_);
+  return size_;
+}
+
 FAIRLEAD_DECL void inbox::end(std::error_code why) {
   const std::lock_guard lock(mutex_);
   ended_ = true;

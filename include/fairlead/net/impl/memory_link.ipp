@@ -53,6 +53,11 @@ class memory_link final : public link, public std::enable_shared_from_this<memor
     return result;
   }
 
+  std::size_t writable_size() override {
+    const auto peer = peer_.lock();
+    return peer == nullptr ? 0 : capacity_ - std::min(capacity_, peer->arrived_.size());
+  }
+
   void notify_writable() override {
     const auto peer = peer_.lock();
     if (peer == nullptr || peer->closed_) return;

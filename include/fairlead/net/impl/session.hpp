@@ -13,8 +13,8 @@ FAIRLEAD_DECL void begin_receive(const core_ptr& core, std::unique_ptr<receive_w
                                  std::uint64_t wait_number);
 FAIRLEAD_DECL received finish_receive(const core_ptr& core, bool cancelled);
 FAIRLEAD_DECL void cancel_receive(const core_ptr& core, std::uint64_t wait_number);
-FAIRLEAD_DECL void begin_send(const core_ptr& core, message content, sent_as as,
-                              completion<std::error_code> done, std::uint64_t wait_number);
+FAIRLEAD_DECL void begin_send(const core_ptr& core, message content, std::shared_ptr<kept_class> kept,
+                              sent_as as, completion<std::error_code> done, std::uint64_t wait_number);
 FAIRLEAD_DECL void cancel_send(const core_ptr& core, std::uint64_t wait_number);
 FAIRLEAD_DECL void begin_ping(const core_ptr& core, completion<std::error_code, duration> done,
                               std::uint64_t wait_number);
@@ -96,14 +96,15 @@ void session::start_receive(const detail::core_ptr& core, Handler handler) {
 }
 
 template <class Handler>
-void session::start_send(const detail::core_ptr& core, message content, detail::sent_as as, Handler handler) {
+void session::start_send(const detail::core_ptr& core, message content,
+                         std::shared_ptr<detail::kept_class> kept, detail::sent_as as, Handler handler) {
   const std::uint64_t number = detail::next_wait_number(core);
   if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
     slot.assign([core, number](asio::cancellation_type type) {
       if (type != asio::cancellation_type::none) detail::cancel_send(core, number);
     });
   }
-  detail::begin_send(core, std::move(content), as,
+  detail::begin_send(core, std::move(content), std::move(kept), as,
                      detail::completion<std::error_code>(std::move(handler), detail::executor_of(core)),
                      number);
 }

@@ -43,9 +43,9 @@ FAIRLEAD_DECL void cancel_receive(const core_ptr& core, std::uint64_t wait_numbe
   if (core) core->cancel_receive(wait_number);
 }
 
-FAIRLEAD_DECL void begin_send(const core_ptr& core, message content, sent_as as,
-                              completion<std::error_code> done, std::uint64_t wait_number) {
-  if (core) return core->send(std::move(content), as, std::move(done), wait_number);
+FAIRLEAD_DECL void begin_send(const core_ptr& core, message content, std::shared_ptr<kept_class> kept,
+                              sent_as as, completion<std::error_code> done, std::uint64_t wait_number) {
+  if (core) return core->send(std::move(content), std::move(kept), as, std::move(done), wait_number);
   done.post(errc::closed);
 }
 
@@ -71,8 +71,8 @@ FAIRLEAD_DECL void begin_close(const core_ptr& core, close_code code, std::strin
 
 }  // namespace detail
 
-FAIRLEAD_DECL send_result session::try_send(message_view m) const {
-  return core_ ? core_->try_send(m) : send_result::closed;
+FAIRLEAD_DECL send_result session::try_send(message_view m, const message_class& c) const {
+  return core_ ? core_->try_send(m, c) : send_result::closed;
 }
 
 FAIRLEAD_DECL std::error_code session::try_close(close_code code, std::string_view reason) const {
@@ -80,7 +80,49 @@ FAIRLEAD_DECL std::error_code session::try_close(close_code code, std::string_vi
   return core_->try_close(code, reason);
 }
 
+FAIRLEAD_DECL void session::pause_reading() const {
+  if (core_) core_->pause_by_application();
+}
+
+FAIRLEAD_DECL void session::resume_reading() const {
+  if (core_) core_->resume_by_application();
+}
+
 FAIRLEAD_DECL bool session::is_open() const noexcept { return core_ && core_->is_open(); }
+
+FAIRLEAD_DECL session_state session::state() const noexcept {
+  return core_ ? core_->state() : session_state::closed;
+}
+
+FAIRLEAD_DECL session_id session::id() const noexcept { return core_ ? core_->id() : session_id(); }
+
+FAIRLEAD_DECL peer_address session::peer() const noexcept { return core_ ? core_->peer() : peer_address(); }
+
+FAIRLEAD_DECL std::string session::user() const { return core_ ? core_->user() : std::string(); }
+
+FAIRLEAD_DECL void session::set_user(std::string name) const {
+  if (core_) core_->set_user(std::move(name));
+}
+
+FAIRLEAD_DECL std::string_view session::header(std::string_view name) const noexcept {
+  return core_ ? core_->header(name) : std::string_view();
+}
+
+FAIRLEAD_DECL session_statistics session::statistics() const noexcept {
+  return core_ ? core_->statistics() : session_statistics();
+}
+
+FAIRLEAD_DECL std::shared_ptr<detail::kept_class> session::keep_class(const message_class& c) {
+  return detail::kept_class::of(c);
+}
+
+FAIRLEAD_DECL void session::set_data(std::shared_ptr<void> data, const std::type_info& type) const {
+  if (core_) core_->set_data(std::move(data), type);
+}
+
+FAIRLEAD_DECL void* session::find_data(const std::type_info& type) const noexcept {
+  return core_ ? core_->find_data(type) : nullptr;
+}
 
 FAIRLEAD_DECL std::string_view session::subprotocol() const noexcept {
   return core_ ? core_->subprotocol() : std::string_view();

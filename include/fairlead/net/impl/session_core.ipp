@@ -8,7 +8,7 @@
 #include <asio/error.hpp>
 
 #include <algorithm>
-#include <cstring>
+#include <cassert>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -26,19 +26,28 @@ FAIRLEAD_DECL session_core::session_core(session_service& service, role r, link_
       route_(std::move(route)),
       connection_(r, route_->options.connection, service.workspace(),
                   r == role::client ? &service.mask_keys() : nullptr),
-      subprotocol_(subprotocol) {}
+      subprotocol_(subprotocol),
+      id_(service.next_id()),
+      peer_(link_->peer()),
+      outbox_(service.counters().drops) {
+  service_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
+}
 
-FAIRLEAD_DECL session_core::~session_core() = default;
+FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_order_relaxed); }
 
 FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
                                       std::span<std::byte> behind) {
   add_reference();
   service_.add(*this);
   const session_service::turn turn(service_, *this);
+  if (!options().kept_headers.empty()) {
+    for (const std::string& name : options().kept_headers) {
+      if (const auto value = head.header(name)) context().headers.push_back({name, std::string(*value)});
+    }
+  }
   set_up(deflate);
   connection_.send_handshake(response);
   link_->start(*this);
-  opened_ = true;
   start_route(std::move(head));
   if (!behind.empty()) feed(behind);
   flush();
@@ -50,10 +59,8 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
   const session_service::turn turn(service_, *this);
   set_up(deflate);
   link_->start(*this);
-  opened_ = true;
   if (has_receiving_callbacks()) {
-    reading_paused_ = true;
-    link_->pause_reading();
+    pause(pause_reason::not_begun);
     if (!behind.empty()) more().unread.append(behind);
   } else if (!behind.empty()) {
     feed(behind);
@@ -62,14 +69,24 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
 }
 
 FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
+  opened_ = true;
+  opened_at_ = service_.now();
+  active_at_.store(opened_at_, std::memory_order_relaxed);
   if (route_->callbacks.on_part) connection_.receive_in_parts();
   if (deflate != nullptr) {
     connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
   }
-}
-
-FAIRLEAD_DECL void session_core::begin_receiving() {
-  if (has_receiving_callbacks()) request_resume();
+  const bool has_to_authenticate = options().authentication_timeout != duration::zero();
+  enter(has_to_authenticate ? session_state::authenticating : session_state::active);
+  reported_state_ = state();
+  service_.counters().opened.add(1);
+  const heartbeat_options& beats = options().heartbeat;
+  if (heartbeat_runs()) {
+    beat_.start(opened_at_, beats.interval, id_.number);
+    if (beats.timeout < duration::max() - beats.interval) link_->give_up_after(beats.interval + beats.timeout);
+  }
+  schedule_by(next_deadline());
+  if (route_->sink != nullptr) route_->sink->on_open(service_.current_handle());
 }
 
 FAIRLEAD_DECL void session_core::start_route(request head) {
@@ -96,6 +113,17 @@ FAIRLEAD_DECL void session_core::on_coroutine_end(std::exception_ptr error) {
   try_close(close_code::normal, {});
 }
 
+// Calls one of the route's callbacks, if it has it, in a turn.
+template <class Callback, class... Args>
+void session_core::call(const Callback& callback, const Args&... args) {
+  if (!callback) return;
+  try {
+    callback(service_.current_handle(), args...);
+  } catch (...) {
+    report(std::current_exception());
+  }
+}
+
 FAIRLEAD_DECL void session_core::report(std::exception_ptr error) {
   if (route_->on_error) {
     try {
@@ -119,17 +147,21 @@ FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
     return;
   }
   feed(bytes);
+  charge_input();
   flush();
 }
 
 FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
-  const std::size_t used = connection_.receive(bytes, service_.now(), *this);
+  const time_point now = service_.recent();
+  beat_.on_heard(now);
+  const std::size_t used = connection_.receive(bytes, now, *this);
   if (used < bytes.size()) more().unread.append(bytes.subspan(used));
 }
 
 FAIRLEAD_DECL void session_core::on_writable() {
   const session_service::turn turn(service_, *this);
   blocked_ = false;
+  beat_.on_heard(service_.recent());  // it took what was in front of the question
   flush();
 }
 
@@ -149,38 +181,32 @@ FAIRLEAD_DECL void session_core::on_link_error(std::error_code) {
   end();
 }
 
-FAIRLEAD_DECL void session_core::on_timer(time_point) {
-  const session_service::turn turn(service_, *this);
-  connection_.on_deadline(*this);
-  end();
-}
-
 // --- From the protocol.
 
 FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   if (!is_open()) return flow::proceed;  // try_close() discards what still comes
+  received_.add(m.size());
+  service_.counters().received.add(m.size());
+  on_activity();
   if (route_->callbacks.on_message) {
-    try {
-      route_->callbacks.on_message(service_.current_handle(), m);
-    } catch (...) {
-      report(std::current_exception());
-    }
-    return flow::proceed;
+    call(route_->callbacks.on_message, m);
+  } else if (!messages().put(m.keep())) {
+    pause(pause_reason::inbox_full);
   }
-  if (messages().put(m.keep())) return flow::proceed;
-  reading_paused_ = true;
-  link_->pause_reading();
-  return flow::pause;
+  return reading_paused_ ? flow::pause : flow::proceed;
 }
 
 FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   if (!is_open()) return flow::proceed;
-  try {
-    route_->callbacks.on_part(service_.current_handle(), part);
-  } catch (...) {
-    report(std::current_exception());
+  received_.bytes.add(part.bytes.size());
+  service_.counters().received.bytes.add(part.bytes.size());
+  if (part.last) {
+    received_.messages.add(1);
+    service_.counters().received.messages.add(1);
   }
-  return flow::proceed;
+  on_activity();
+  call(route_->callbacks.on_part, part);
+  return reading_paused_ ? flow::pause : flow::proceed;
 }
 
 FAIRLEAD_DECL void session_core::on_close(close_code code, std::string_view reason) {
@@ -188,306 +214,105 @@ FAIRLEAD_DECL void session_core::on_close(close_code code, std::string_view reas
 }
 
 FAIRLEAD_DECL void session_core::on_failure(errc why, close_code code) {
-  const std::error_code error = why;
+  const std::error_code error = ended_with_ ? ended_with_ : std::error_code(why);
   finish({code, error.message(), error});
 }
 
-// --- Sending.
+// --- State.
 
-FAIRLEAD_DECL send_result session_core::try_send(message_view m) {
-  if (!is_open()) return send_result::closed;
-  if (in_own_turn() && outbox_.empty() && !outbox_.between_pieces()) {
-    // One read may bring more replies than a quantum. An error shows again when the turn ends.
-    if (!connection_.writable() && !blocked_ && link_ != nullptr) write_some();
-    if (connection_.writable()) {
-      connection_.send(m);
-      return blocked_ ? send_result::queued : send_result::sent;
-    }
-  }
-  if (!reserve(m.size())) return send_result::dropped;
-  if (mailbox_->is_current()) return enqueue(m.keep());
-  const bool posted = on_own_thread([whole = m.keep()](session_core& self) { self.enqueue(whole); });
-  return posted ? send_result::posted : send_result::closed;
+FAIRLEAD_DECL void session_core::enter(session_state to) {
+  const session_state from = state();
+  assert(may_follow(from, to));
+  state_.store(to, std::memory_order_relaxed);
+  service_.counters().sessions[static_cast<std::size_t>(from)].subtract(1);
+  service_.counters().sessions[static_cast<std::size_t>(to)].add(1);
+  if (opened_ && to != session_state::closed) touch();  // to report it
 }
 
-// True when there is room for a message of that size; otherwise the session is on its way to its end. Any
-// thread.
-FAIRLEAD_DECL bool session_core::reserve(std::size_t size) {
-  if (outbox_.reserve(size, route_->options.queue_hard)) return true;
-  if (mailbox_->is_current()) {
-    overflow();
-  } else {
-    on_own_thread([](session_core& self) { self.overflow(); });
-  }
-  return false;
+// Between on_open and on_close, in a turn; of states that followed each other at once the last.
+FAIRLEAD_DECL void session_core::report_state() {
+  const session_state from = std::exchange(reported_state_, state());
+  if (from == reported_state_ || finished_) return;
+  call(route_->callbacks.on_state, from, reported_state_);
+  if (route_->sink != nullptr) route_->sink->on_state(service_.current_handle(), from, reported_state_);
 }
 
-// Takes a message for which there was room. It may come from another thread and too late: nothing is sent
-// behind one that was dropped. But what was posted before a try_close() is sent.
-FAIRLEAD_DECL send_result session_core::enqueue(message m, sent_as as) {
-  if (finished_ || ended_with_ || !connection_.is_open()) {
-    outbox_.release(m.size());
-    return send_result::closed;
-  }
-  const bool waits = blocked_ || !outbox_.empty() || outbox_.between_pieces();
-  outbox_.push({std::move(m), piece_of(as)});
-  touch();
-  return waits ? send_result::queued : send_result::sent;
-}
-
-FAIRLEAD_DECL piece session_core::piece_of(sent_as as) noexcept {
-  if (as == sent_as::whole) return piece::whole;
-  const bool begins = !std::exchange(parts_open_, as == sent_as::part);
-  if (as == sent_as::part) return begins ? piece::first : piece::middle;
-  return begins ? piece::whole : piece::last;
-}
-
-FAIRLEAD_DECL void session_core::overflow() {
-  if (!accepting_.exchange(false)) return;
-  ended_with_ = errc::queue_full;
-  outbox_.clear();
-  complete_senders(errc::queue_full);
-  request_close(close_code::try_again_later, "the queue is full");
-}
-
-FAIRLEAD_DECL std::size_t session_core::backlog() const noexcept {
-  return outbox_.size() + connection_.output_size();
-}
-
-FAIRLEAD_DECL void session_core::send(message content, sent_as as, completion<std::error_code> done,
-                                      std::uint64_t wait_number) {
-  if (mailbox_->is_current() && as == sent_as::whole) {
-    switch (try_send(content)) {
-      case send_result::closed: return done.post(errc::closed);
-      case send_result::dropped: return done.post(errc::queue_full);
-      default: return await_low(std::move(done), wait_number);
-    }
-  }
-  if (!is_open()) return done.post(errc::closed);
-  if (!reserve(content.size())) return done.post(errc::queue_full);
-  if (mailbox_->is_current()) {
-    if (enqueue(std::move(content), as) == send_result::closed) return done.post(errc::closed);
-    return await_low(std::move(done), wait_number);
-  }
-  const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
-  const bool posted = on_own_thread([content, as, shared_done, wait_number](session_core& self) {
-    if (self.enqueue(content, as) == send_result::closed) return shared_done->post(errc::closed);
-    self.await_low(std::move(*shared_done), wait_number);
-  });
-  if (!posted) shared_done->post(errc::closed);
-}
-
-FAIRLEAD_DECL void session_core::await_low(completion<std::error_code> done, std::uint64_t wait_number) {
-  if (backlog() <= route_->options.queue_low) return done.post({});
-  more().senders.push_back({wait_number, std::move(done)});
-}
-
-FAIRLEAD_DECL void session_core::complete_senders(std::error_code ec) {
-  if (extras_ == nullptr) return;
-  for (send_waiter& sender : extras_->senders) sender.done.post(ec);
-  extras_->senders.clear();
-}
-
-FAIRLEAD_DECL void session_core::cancel_send(std::uint64_t wait_number) {
-  if (!mailbox_->is_current()) {
-    on_own_thread([wait_number](session_core& self) { self.cancel_send(wait_number); });
-    return;
-  }
-  if (extras_ == nullptr) return;
-  auto& senders = extras_->senders;
-  for (auto it = senders.begin(); it != senders.end(); ++it) {
-    if (it->number != wait_number) continue;
-    it->done.post(asio::error::operation_aborted);
-    senders.erase(it);
-    return;
+FAIRLEAD_DECL void session_core::on_activity() {
+  active_at_.store(service_.recent(), std::memory_order_relaxed);
+  if (state() == session_state::idle) {
+    enter(session_state::active);
+    schedule_by(next_deadline());
   }
 }
 
-// --- Pinging.
-
-FAIRLEAD_DECL void session_core::ping(completion<std::error_code, duration> done, std::uint64_t wait_number) {
-  if (!mailbox_->is_current()) {
-    const auto shared_done = std::make_shared<completion<std::error_code, duration>>(std::move(done));
-    const bool posted = on_own_thread(
-        [shared_done, wait_number](session_core& self) { self.ping(std::move(*shared_done), wait_number); });
-    if (!posted) shared_done->post(errc::closed, {});
-    return;
-  }
-  if (!is_open()) return done.post(errc::closed, {});
-  more().pings.push_back({wait_number, time_point::max(), std::move(done)});
-  touch();
+FAIRLEAD_DECL session_context& session_core::context() const {
+  session_context* made = context_.load(std::memory_order_acquire);
+  if (made != nullptr) return *made;
+  auto fresh = std::make_unique<session_context>();
+  // Of two threads the first wins.
+  if (context_.compare_exchange_strong(made, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+  return *made;
 }
 
-// Each carries its number, by which its pong is known.
-FAIRLEAD_DECL void session_core::send_pings() {
-  if (extras_ == nullptr) return;
-  for (ping_waiter& waiter : extras_->pings) {
-    if (waiter.sent_at != time_point::max()) continue;
-    waiter.sent_at = service_.now();
-    const std::error_code closed = connection_.ping(std::as_bytes(std::span(&waiter.number, 1)));
-    static_cast<void>(closed);  // then finish() completes it
-  }
-}
-
-FAIRLEAD_DECL void session_core::on_pong(std::span<const std::byte> payload) {
-  std::uint64_t number = 0;
-  if (extras_ == nullptr || payload.size() != sizeof number) return;  // a pong that nobody asked for
-  std::memcpy(&number, payload.data(), sizeof number);
-  auto& pings = extras_->pings;
-  const auto own = std::ranges::find(pings, number, &ping_waiter::number);
-  if (own == pings.end() || own->sent_at == time_point::max()) return;
-  const time_point now = service_.now();
-  for (auto it = pings.begin(); it != own + 1; ++it) it->done.post({}, now - it->sent_at);
-  pings.erase(pings.begin(), own + 1);
-}
-
-FAIRLEAD_DECL void session_core::cancel_ping(std::uint64_t wait_number) {
-  if (!mailbox_->is_current()) {
-    on_own_thread([wait_number](session_core& self) { self.cancel_ping(wait_number); });
-    return;
-  }
-  if (extras_ == nullptr) return;
-  auto& pings = extras_->pings;
-  const auto found = std::ranges::find(pings, wait_number, &ping_waiter::number);
-  if (found == pings.end()) return;
-  found->done.post(asio::error::operation_aborted, {});
-  pings.erase(found);
-}
-
-// --- Receiving.
-
-FAIRLEAD_DECL void session_core::receive(std::unique_ptr<receive_waiter> waiter, std::uint64_t wait_number) {
-  if (!mailbox_->is_current()) {
-    const auto shared = std::make_shared<std::unique_ptr<receive_waiter>>(std::move(waiter));
-    const bool posted = on_own_thread(
-        [shared, wait_number](session_core& self) { self.receive(std::move(*shared), wait_number); });
-    if (!posted) (*shared)->schedule(std::move(*shared), errc::closed);
-    return;
-  }
-  if (has_receiving_callbacks()) {
-    receive_waiter& refused = *waiter;
-    return refused.schedule(std::move(waiter), errc::busy);
-  }
-  messages().wait(std::move(waiter), wait_number);
-}
-
-FAIRLEAD_DECL received session_core::take_received(bool cancelled) {
-  inbox::taken taken = inbox_->take(cancelled);
-  if (taken.has_room) request_resume();
-  return std::move(taken.outcome);
-}
-
-FAIRLEAD_DECL void session_core::cancel_receive(std::uint64_t wait_number) {
-  if (!mailbox_->is_current()) {
-    on_own_thread([wait_number](session_core& self) { self.cancel_receive(wait_number); });
-    return;
-  }
-  if (inbox_ != nullptr) inbox_->cancel(wait_number);
-}
-
-FAIRLEAD_DECL void session_core::request_resume() {
-  if (!mailbox_->is_current()) {
-    on_own_thread([](session_core& self) { self.request_resume(); });
-    return;
-  }
-  resume_wanted_ = true;
-  touch();
-}
-
-FAIRLEAD_DECL void session_core::resume_reading() {
-  if (!reading_paused_ || link_ == nullptr) return;
-  reading_paused_ = false;
-  if (extras_ != nullptr && !extras_->unread.empty()) {
-    growing_bytes unread = std::move(extras_->unread);
-    feed(unread.bytes());
-    flush();  // what was sent meanwhile may refer to `unread`
-  }
-  if (!reading_paused_ && link_ != nullptr) link_->resume_reading();
-}
-
-// --- Closing.
-
-FAIRLEAD_DECL std::error_code session_core::try_close(close_code code, std::string_view reason) {
-  if (const std::error_code error = connection::check_close(code, reason)) return error;
-  if (!accepting_.exchange(false)) return errc::closed;
-  if (mailbox_->is_current()) {
-    request_close(code, std::string(reason));
-  } else {
-    on_own_thread([code, text = std::string(reason)](session_core& self) { self.request_close(code, text); });
+FAIRLEAD_DECL std::string_view session_core::header(std::string_view name) const noexcept {
+  const session_context* const known = context_.load(std::memory_order_acquire);
+  if (known == nullptr) return {};
+  for (const header_field& field : known->headers) {
+    if (is_same_name(field.name, name)) return field.value;
   }
   return {};
 }
 
-FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reason) {
-  if (finished_) return;
-  more().close = close_request{code, std::move(reason)};
-  // From now, not from the close frame: a peer that does not read must not hold up the end.
-  service_.schedule_in(*this, route_->options.connection.close_timeout);
-  touch();
+FAIRLEAD_DECL std::string session_core::user() const {
+  session_context* const known = context_.load(std::memory_order_acquire);
+  if (known == nullptr) return {};
+  const std::lock_guard lock(known->mutex);
+  return known->user;
 }
 
-FAIRLEAD_DECL void session_core::close(close_code code, std::string reason,
-                                       completion<std::error_code> done) {
-  if (!mailbox_->is_current()) {
-    const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
-    const bool posted = on_own_thread([code, reason, shared_done](session_core& self) {
-      self.close(code, reason, std::move(*shared_done));
-    });
-    if (!posted) shared_done->post({});
-    return;
+FAIRLEAD_DECL void session_core::set_user(std::string name) {
+  {
+    session_context& known = context();
+    const std::lock_guard lock(known.mutex);
+    known.user = std::move(name);
   }
-  if (try_close(code, reason) == errc::bad_argument) return done.post(errc::bad_argument);
-  if (finished_) return done.post({});
-  more().closers.push_back(std::move(done));
+  const auto authenticated = [](session_core& self) {
+    if (self.state() != session_state::authenticating) return;
+    self.enter(session_state::active);
+    self.schedule_by(self.next_deadline());
+  };
+  if (mailbox_->is_current()) return authenticated(*this);
+  on_own_thread(authenticated);
 }
 
-FAIRLEAD_DECL void session_core::close_when_drained() {
-  if (extras_ == nullptr || !extras_->close || !outbox_.empty() || !connection_.is_open()) return;
-  const std::error_code refused =
-      connection_.close(extras_->close->code, extras_->close->reason, service_.now());
-  static_cast<void>(refused);  // checked by try_close()
-  extras_->close.reset();
-  // The peer's close frame may stand behind messages that nobody receives; they are discarded now.
-  if (!reading_paused_) return;
-  resume_wanted_ = true;
-  request_turn();
+FAIRLEAD_DECL void session_core::set_data(std::shared_ptr<void> data, const std::type_info& type) {
+  session_context& known = context();
+  known.data = std::move(data);
+  known.data_type = &type;
 }
 
-FAIRLEAD_DECL void session_core::finish(close_info info) {
-  if (finished_) return;
-  finished_ = true;
-  accepting_ = false;
-  if (!ended_with_) ended_with_ = info.error;
-  info.error = ended_with_;
-  outbox_.clear();
-  if (inbox_ != nullptr) inbox_->end(ended_with_);
-  complete_senders(errc::closed);
-  if (extras_ != nullptr) {
-    for (auto& closer : extras_->closers) closer.post(ended_with_);
-    extras_->closers.clear();
-    for (ping_waiter& waiter : extras_->pings) waiter.done.post(errc::closed, {});
-    extras_->pings.clear();
-  }
-  if (!opened_ || !route_->callbacks.on_close) return;
-  try {
-    route_->callbacks.on_close(service_.current_handle(), info);
-  } catch (...) {
-    report(std::current_exception());
-  }
+FAIRLEAD_DECL void* session_core::find_data(const std::type_info& type) const noexcept {
+  const session_context* const known = context_.load(std::memory_order_acquire);
+  const bool is_there = known != nullptr && known->data_type != nullptr && *known->data_type == type;
+  return is_there ? known->data.get() : nullptr;
 }
 
-FAIRLEAD_DECL void session_core::stop() {
-  if (lingering_) return abort();
-  try_close(close_code::going_away, "the server is shutting down");
+FAIRLEAD_DECL session_statistics session_core::statistics() const noexcept {
+  session_statistics s;
+  s.messages_received = received_.messages.load();
+  s.bytes_received = received_.bytes.load();
+  s.messages_sent = sent_.messages.load();
+  s.bytes_sent = sent_.bytes.load();
+  s.drops = outbox_.drops();
+  s.queue_size = outbox_.size();
+  s.queue_size_max = outbox_.max_size();
+  s.opened_at = opened_at_;
+  s.last_activity = active_at_.load(std::memory_order_relaxed);
+  s.round_trip = round_trip_.smoothed();
+  return s;
 }
 
-FAIRLEAD_DECL void session_core::abort() {
-  const session_service::turn turn(service_, *this);
-  connection_.receive_eof(*this);
-  end();
-}
-
-// --- Writing.
+// --- Turns.
 
 FAIRLEAD_DECL void session_core::touch() {
   if (!in_own_turn()) request_turn();
@@ -507,45 +332,17 @@ FAIRLEAD_DECL void session_core::serve_dirty() {
   flush();
 }
 
-FAIRLEAD_DECL void session_core::flush() {
-  if (link_ == nullptr) return;
-  do {
-    send_pings();
-    connection_.pull(*this);
-    close_when_drained();
-  } while (!blocked_ && connection_.output_size() != 0 && write_output());
-  if (link_ == nullptr) return;
-  connection_.settle();
-  after_flush();
+// --- The end.
+
+FAIRLEAD_DECL void session_core::stop() {
+  if (lingering_) return abort();
+  try_close(close_code::going_away, "the server is shutting down");
 }
 
-FAIRLEAD_DECL std::error_code session_core::write_some() {
-  const std::size_t size = connection_.output_size();
-  const write_result written = link_->write(connection_.output());
-  if (written.error) return written.error;
-  connection_.consume(written.size);
-  blocked_ = written.size < size;
-  return {};
-}
-
-// True when everything was taken, so that there may be room for more.
-FAIRLEAD_DECL bool session_core::write_output() {
-  if (write_some()) {
-    connection_.settle();
-    connection_.receive_eof(*this);
-    end();
-  }
-  return link_ != nullptr && !blocked_;
-}
-
-FAIRLEAD_DECL void session_core::after_flush() {
-  if (extras_ != nullptr && !extras_->senders.empty() && backlog() <= route_->options.queue_low) {
-    complete_senders({});
-  }
-  if (finished_ && !is_scheduled()) {
-    service_.schedule_in(*this, route_->options.connection.close_timeout);
-  }
-  if (connection_.wants_shutdown() && !lingering_) linger();
+FAIRLEAD_DECL void session_core::abort() {
+  const session_service::turn turn(service_, *this);
+  connection_.receive_eof(*this);
+  end();
 }
 
 // Everything is said. The peer is told so, and what it still sends is read and discarded: closing a socket
@@ -563,6 +360,7 @@ FAIRLEAD_DECL void session_core::end() {
   link_.reset();
   connection_.settle();
   connection_.release();
+  service_.lagging(options().budget).forget(*this);
   service_.remove(*this);
   ended_ = true;
 }
@@ -575,7 +373,9 @@ FAIRLEAD_DECL void session_core::end_turn() noexcept {
 FAIRLEAD_DECL void session_core::drop() noexcept {
   finished_ = true;
   accepting_ = false;
+  state_.store(session_state::closed, std::memory_order_relaxed);
   service_.cancel(*this);
+  service_.lagging(options().budget).forget(*this);
   link_.reset();
   connection_.release();
   if (inbox_ != nullptr) inbox_->drop();
@@ -603,8 +403,6 @@ template <class Function>
 bool session_core::on_own_thread(Function f) {
   return mailbox_->post(task([self = core_ptr(this), f = std::move(f)]() mutable { f(*self.get()); }));
 }
-
-FAIRLEAD_DECL asio::any_io_executor session_core::executor() const { return mailbox_->executor(); }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 

@@ -16,9 +16,19 @@ FAIRLEAD_DECL session_service::session_service(asio::io_context& context)
       context_(context),
       mailbox_(std::make_shared<mailbox>(context)),
       wheel_(clock::now()),
-      timer_(context) {}
+      timer_(context),
+      recent_(clock::now()),
+      loop_number_(random_number()) {}
 
 FAIRLEAD_DECL session_service::~session_service() = default;
+
+FAIRLEAD_DECL lagging_sessions& session_service::lagging(const std::shared_ptr<memory_budget>& budget) {
+  const auto& wanted = budget != nullptr ? budget : memory_budget::of_process();
+  for (const auto& known : lagging_) {
+    if (known->budget() == wanted.get()) return *known;
+  }
+  return *lagging_.emplace_back(std::make_unique<lagging_sessions>(wanted, mailbox_));
+}
 
 FAIRLEAD_DECL void session_service::shutdown() {
   mailbox_->close();
@@ -116,6 +126,7 @@ FAIRLEAD_DECL session_service::turn::turn(session_service& service, session_core
     : service_(service), core_(core), handle_(core_ptr(&core)) {
   assert(current == nullptr && "the turns of a thread do not nest");
   service.mailbox_->enter();
+  service.now();
   current = &core;
   service.handle_ = &handle_;
 }

@@ -14,6 +14,8 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -103,9 +105,16 @@ FAIRLEAD_DECL peer_address peer_of(int socket) noexcept {
   return peer;
 }
 
-FAIRLEAD_DECL void limit_unsent(int socket, std::size_t size) noexcept {
-  const int limit = static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
-  ::setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit, sizeof limit);
+FAIRLEAD_DECL void unsent_limit::limit(int socket, std::size_t size) noexcept {
+  const int bytes = static_cast<int>(std::min<std::size_t>(size, std::numeric_limits<int>::max()));
+  const bool is_set = ::setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes) == 0;
+  size_ = is_set ? static_cast<std::uint32_t>(bytes) : 0;
+}
+
+FAIRLEAD_DECL std::size_t unsent_limit::room(int socket) const noexcept {
+  int unsent = 0;
+  if (size_ == 0 || ::ioctl(socket, SIOCOUTQNSD, &unsent) != 0) return std::numeric_limits<std::size_t>::max();
+  return size_ - std::min(size_, static_cast<std::uint32_t>(unsent));
 }
 
 FAIRLEAD_DECL void give_up_after(int socket, duration t) noexcept {

@@ -89,6 +89,12 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     writer_waits_ = true;
     if (is_ready_ && !failed_) below_->notify_writable();
   }
+  // Less for what the records add.
+  std::size_t writable_size() override {
+    if (!is_ready_ || !unsent_.empty()) return 0;
+    const std::size_t below = below_->writable_size();
+    return below - below / 16;
+  }
   void limit_unsent(std::size_t size) override { below_->limit_unsent(size); }
   void give_up_after(duration t) override { below_->give_up_after(t); }
   peer_address peer() override { return below_->peer(); }

@@ -129,6 +129,7 @@ FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point no
     // (section 5.4)
     if (in_message_) return errc::message_interleaved;
     in_message_ = true;
+    message_since_ = now;
     message_kind_ = h.op == opcode::text ? message_kind::text : message_kind::binary;
     message_compressed_ = h.rsv1;
     inflated_size_ = 0;
@@ -454,8 +455,8 @@ FAIRLEAD_DECL void connection::append_message(frame_header h, const message_view
   }
 }
 
-FAIRLEAD_DECL void connection::pull(message_source& source) {
-  while (writable()) {
+FAIRLEAD_DECL void connection::pull(message_source& source, std::size_t quantum) {
+  while (state_ == state::open && out_.size() < quantum) {
     const std::optional<outgoing> next = source.next();
     if (!next) return;
     send(next->content, next->piece);

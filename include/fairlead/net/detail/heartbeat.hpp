@@ -1,0 +1,78 @@
+#ifndef FAIRLEAD_NET_DETAIL_HEARTBEAT_HPP
+#define FAIRLEAD_NET_DETAIL_HEARTBEAT_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/net/detail/counter.hpp>
+#include <fairlead/net/session_options.hpp>
+#include <fairlead/time.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+/// Payload of the heartbeat's pings; those of session::ping() count from 1.
+inline constexpr std::uint64_t heartbeat_ping = 0;
+
+/// Whether a peer still lives: anything that it sends says so; who is silent is asked, and given up when nothing
+/// comes. Reads no clock.
+class heartbeat {
+ public:
+  enum class step : unsigned char { wait, ask, give_up };
+
+  /// Sessions that begin together must not all ask together for ever: each is `number` of many, whose first
+  /// questions are spread evenly over the interval.
+  void start(time_point now, duration interval, std::uint64_t number) noexcept {
+    constexpr std::uint64_t golden_ratio = 0x9E3779B97F4A7C15;  // of 2^64: any run of multiples is spread evenly
+    const double part = static_cast<double>((number * golden_ratio) >> 32) / 4294967296.0;
+    heard_ = now - std::chrono::duration_cast<duration>(interval * part);
+    asked_ = never;
+  }
+
+  /// Something came from the peer.
+  void on_heard(time_point now) noexcept {
+    heard_ = now;
+    asked_ = never;
+  }
+
+  /// When the next step is due.
+  time_point deadline(const heartbeat_options& o) const noexcept {
+    return asked_ == never ? later(heard_, o.interval) : later(asked_, o.timeout);
+  }
+
+  /// The step that is due now.
+  step next(time_point now, const heartbeat_options& o) noexcept {
+    if (now < deadline(o)) return step::wait;
+    if (asked_ != never) return step::give_up;
+    asked_ = now;
+    return step::ask;
+  }
+
+ private:
+  static constexpr time_point never = time_point::max();
+
+  time_point heard_{};
+  time_point asked_ = never;
+};
+
+/// The time from a ping to its pong, smoothed (RFC 6298 section 2, the mean alone).
+class round_trip {
+ public:
+  void add(duration sample) noexcept {
+    const std::uint32_t before = microseconds_.load();
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(sample).count();
+    const auto measured = static_cast<std::uint32_t>(std::clamp<std::int64_t>(us, 1, UINT32_MAX));
+    microseconds_.set(before == 0 ? measured : before - before / 8 + measured / 8);
+  }
+
+  /// Zero before the first sample. Any thread.
+  duration smoothed() const noexcept { return std::chrono::microseconds(microseconds_.load()); }
+
+ private:
+  counter<std::uint32_t> microseconds_;
+};
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif
