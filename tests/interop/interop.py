@@ -267,7 +267,7 @@ def peers_of(arguments):
     peers = {
         "ws": {role: [*ws, role] for role in ("client", "server")},
         "websockets": {role: [*python, role] for role in ("client", "server")},
-        "chromium": {"client": [node, str(HERE / "chromium_peer.mjs"), "client", "--browser", arguments.browser]},
+        "chromium": {"client": [node, str(HERE / "browser_peer.mjs"), "client", "--browser", arguments.browser]},
     }
     for name, program in (("beast", arguments.beast), ("libwebsockets", arguments.libwebsockets)):
         peers[name] = {role: [program, role] for role in ("client", "server")}

@@ -1,14 +1,14 @@
 // A page in Chromium as a client of the table; see interop.py.
 //
-//   node chromium_peer.mjs client --url ws[s]://HOST:PORT [--ca FILE] [--deflate] [--browser PATH]
+//   node browser_peer.mjs client --url ws[s]://HOST:PORT [--ca FILE] [--deflate] [--browser PATH]
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
-import { fileURLToPath } from 'node:url';
+import { openPage, startChromium } from './browser.mjs';
 import { cell, cellSizes, closeCodes, expectAgreement, print } from './interop.mjs';
-import { expectEqual, fail, option, startBrowser } from './support.mjs';
+import { expectEqual, fail, option } from './support.mjs';
 
 const deflate = process.argv.includes('--deflate');
 const url = new URL(option('--url'));
@@ -23,15 +23,10 @@ async function trustedKey() {
   return createHash('sha256').update(key).digest('base64');
 }
 
-const browser = await startBrowser(ca ? [`--ignore-certificate-errors-spki-list=${await trustedKey()}`] : []);
+const browser = await startChromium(ca ? [`--ignore-certificate-errors-spki-list=${await trustedKey()}`] : []);
 print({ peer: `Chromium ${browser.version()}` });
 
-const page = await browser.newPage();
-page.setDefaultTimeout(60_000);
-await page.addInitScript({ path: fileURLToPath(new URL('chromium_page.js', import.meta.url)) });
-await page.goto(`${url.protocol.replace('ws', 'http')}//${url.host}/`);
-
-const call = (name, ...args) => page.evaluate(([name, args]) => window.interop[name](...args), [name, args]);
+const call = await openPage(browser, `${url.protocol.replace('ws', 'http')}//${url.host}/`);
 
 async function connect(path) {
   const opened = await call('open', path);
