@@ -16,6 +16,7 @@
 #include <fairlead/handshake/subprotocol.hpp>
 #include <fairlead/handshake/upgrade.hpp>
 
+#include <fuzz/support/head.hpp>
 #include <fuzz/support/input.hpp>
 
 #include <set>
@@ -26,47 +27,11 @@ using fuzz::demand;
 
 namespace {
 
-/// What became of some bytes, `result` with all that was consumed.
-struct outcome {
-  parse_result result;
-  request head;
-};
-
-template <class NextSize>
-outcome parse(std::span<const std::byte> in, const head_limits& limits, NextSize next_size) {
-  request_parser parser(limits);
-  outcome all;
-  std::size_t at = 0;
-  do {
-    const std::size_t size = next_size(in.size() - at);
-    const fuzz::exact_copy piece(in.subspan(at, size));
-    const parse_result result = parser.feed(piece.bytes());
-    demand(result.consumed <= size, "no more is consumed than was given");
-    demand(result.consumed == size || result.state != parse_state::need_more,
-           "all is consumed while more is needed");
-    demand((result.error != errc::ok) == (result.state == parse_state::failed), "what failed has an error");
-    all.result = {result.state, result.error, all.result.consumed + result.consumed};
-    at += size;
-  } while (all.result.state == parse_state::need_more && at != in.size());
-  if (all.result.state == parse_state::need_more) return all;
-  const parse_result again = parser.feed(in);
-  demand(again == parse_result{all.result.state, all.result.error, 0}, "the end says the same again");
-  if (all.result.state == parse_state::done) all.head = parser.take();
-  return all;
-}
-
-outcome parse(std::span<const std::byte> in, const head_limits& limits = {}) {
-  return parse(in, limits, [](std::size_t left) { return left; });
-}
-
 /// The head that says what the request says.
 std::string written_again(const request& head) {
   std::string text(head.method());
   text.append(" ").append(head.target()).append(" HTTP/1.1\r\n");
-  for (const http_field& field : head.fields()) {
-    text.append(field.name).append(": ").append(field.value).append("\r\n");
-  }
-  return text + "\r\n";
+  return text + fuzz::written_fields(head.fields());
 }
 
 void check_lookup(const request& head) {
@@ -122,14 +87,14 @@ void check_answer(const request& head) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr head_limits all_limits[] = {{}, {2048, 512, 12}, {256, 48, 4}, {64, 64, 64}, {0, 0, 0}};
   fuzz::input in(data, size);
-  const head_limits limits = all_limits[in.number(std::size(all_limits) - 1)];
+  const head_limits limits = fuzz::choose_head_limits(in);
   fuzz::splits pieces(in);
   const auto bytes = in.rest();
 
-  const outcome whole = parse(bytes, limits);
-  const outcome cut = parse(bytes, limits, [&](std::size_t left) { return pieces.next(left); });
+  const auto whole = fuzz::parse_head(request_parser(limits), bytes);
+  const auto cut =
+      fuzz::parse_head(request_parser(limits), bytes, [&](std::size_t left) { return pieces.next(left); });
   demand(cut.result == whole.result, "pieces give the same result");
   if (whole.result.state != parse_state::done) return 0;
   demand(written_again(cut.head) == written_again(whole.head), "pieces give the same request");
@@ -140,7 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
          "what is accepted is within the limits");
   const std::string again = written_again(whole.head);
   // Without the limits: it may be longer by the white space that was left out.
-  const outcome second = parse(fuzz::bytes_of(again), {.max_head_size = SIZE_MAX, .max_line_size = SIZE_MAX});
+  const head_limits none{.max_head_size = SIZE_MAX, .max_line_size = SIZE_MAX};
+  const auto second = fuzz::parse_head(request_parser(none), fuzz::bytes_of(again));
   demand(second.result == parse_result{parse_state::done, errc::ok, again.size()},
          "written again it is accepted");
   demand(written_again(second.head) == again && second.head.path() == whole.head.path() &&

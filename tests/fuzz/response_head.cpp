@@ -15,6 +15,7 @@
 #include <fairlead/handshake/client_response.hpp>
 #include <fairlead/handshake/response_parser.hpp>
 
+#include <fuzz/support/head.hpp>
 #include <fuzz/support/input.hpp>
 
 #include <string>
@@ -24,47 +25,11 @@ using fuzz::demand;
 
 namespace {
 
-/// What became of some bytes, `result` with all that was consumed.
-struct outcome {
-  parse_result result;
-  response_head head;
-};
-
-template <class NextSize>
-outcome parse(std::span<const std::byte> in, const head_limits& limits, NextSize next_size) {
-  response_parser parser(limits);
-  outcome all;
-  std::size_t at = 0;
-  do {
-    const std::size_t size = next_size(in.size() - at);
-    const fuzz::exact_copy piece(in.subspan(at, size));
-    const parse_result result = parser.feed(piece.bytes());
-    demand(result.consumed <= size, "no more is consumed than was given");
-    demand(result.consumed == size || result.state != parse_state::need_more,
-           "all is consumed while more is needed");
-    demand((result.error != errc::ok) == (result.state == parse_state::failed), "what failed has an error");
-    all.result = {result.state, result.error, all.result.consumed + result.consumed};
-    at += size;
-  } while (all.result.state == parse_state::need_more && at != in.size());
-  if (all.result.state == parse_state::need_more) return all;
-  const parse_result again = parser.feed(in);
-  demand(again == parse_result{all.result.state, all.result.error, 0}, "the end says the same again");
-  if (all.result.state == parse_state::done) all.head = parser.take();
-  return all;
-}
-
-outcome parse(std::span<const std::byte> in, const head_limits& limits) {
-  return parse(in, limits, [](std::size_t left) { return left; });
-}
-
 /// The head that says what the response says.
 std::string written_again(const response_head& head) {
   std::string text = "HTTP/1.1 " + std::to_string(static_cast<int>(head.status())) + " ";
   text.append(head.reason()).append("\r\n");
-  for (const http_field& field : head.fields()) {
-    text.append(field.name).append(": ").append(field.value).append("\r\n");
-  }
-  return text + "\r\n";
+  return text + fuzz::written_fields(head.fields());
 }
 
 void check_lookup(const response_head& head) {
@@ -106,10 +71,9 @@ void check_answer(const response_head& head, const upgrade_offer& offer, const d
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr head_limits all_limits[] = {{}, {2048, 512, 12}, {256, 48, 4}, {64, 64, 64}, {0, 0, 0}};
   static const std::string subprotocols[] = {"chat", "superchat"};
   fuzz::input in(data, size);
-  const head_limits limits = all_limits[in.number(std::size(all_limits) - 1)];
+  const head_limits limits = fuzz::choose_head_limits(in);
   fuzz::splits pieces(in);
   upgrade_offer offer;
   offer.key = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -117,8 +81,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const deflate_options options{.enabled = in.flag()};
   const auto bytes = in.rest();
 
-  outcome whole = parse(bytes, limits);
-  const outcome cut = parse(bytes, limits, [&](std::size_t left) { return pieces.next(left); });
+  auto whole = fuzz::parse_head(response_parser(limits), bytes);
+  const auto cut =
+      fuzz::parse_head(response_parser(limits), bytes, [&](std::size_t left) { return pieces.next(left); });
   demand(cut.result == whole.result, "pieces give the same result");
   if (whole.result.state != parse_state::done) return 0;
   demand(written_again(cut.head) == written_again(whole.head), "pieces give the same head");
@@ -131,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string again = written_again(whole.head);
   // Without the limits: it may be longer by the white space that was left out.
   const head_limits none{.max_head_size = SIZE_MAX, .max_line_size = SIZE_MAX};
-  const outcome second = parse(fuzz::bytes_of(again + "\x81\x01"), none);
+  const auto second = fuzz::parse_head(response_parser(none), fuzz::bytes_of(again + "\x81\x01"));
   demand(second.result == parse_result{parse_state::done, errc::ok, again.size()},
          "written again it is accepted, and nothing behind it used");
   demand(written_again(second.head) == again, "and is the same head");

@@ -3,9 +3,8 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  endServer, expectEqual, fail, option, signalServer, startBrowser, startServer, step, stopServer,
-} from './support.mjs';
+import { startChromium } from './browser.mjs';
+import { endServer, expectEqual, fail, option, signalServer, startServer, step, stopServer } from './support.mjs';
 
 const screenshots = option('--screenshots', '');
 if (screenshots) mkdirSync(screenshots, { recursive: true });
@@ -13,7 +12,7 @@ const markup = '<script>window.caught = 1</script> <img src=x onerror="window.ca
 
 const port = await startServer();
 const site = `http://127.0.0.1:${port}/`;
-const browser = await startBrowser();
+const browser = await startChromium();
 console.log(`Chromium ${browser.version()}`);
 
 /// One person at the page. Waits of this class fail the step when they take too long.

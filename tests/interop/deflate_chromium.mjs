@@ -4,12 +4,12 @@
 
 import { connect as connectTo, createServer } from 'node:net';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { openPage, startChromium } from './browser.mjs';
 import { agreementOf, serverArgs, serverConfigs } from './deflate.mjs';
-import { expectEqual, fail, maxMessage, startBrowser, startServer, step, stopServer } from './support.mjs';
+import { expectEqual, fail, maxMessage, startServer, step, stopServer } from './support.mjs';
 
 const serverPort = await startServer({ args: serverArgs });
-const browser = await startBrowser();
+const browser = await startChromium();
 console.log(`Chromium ${browser.version()}`);
 
 // Between the two, to count what the page cannot see.
@@ -23,12 +23,7 @@ const counter = createServer((fromBrowser) => {
 }).listen(0, '127.0.0.1');
 await once(counter, 'listening');
 
-const page = await browser.newPage();
-page.setDefaultTimeout(60_000);
-await page.addInitScript({ path: fileURLToPath(new URL('chromium_page.js', import.meta.url)) });
-expectEqual((await page.goto(`http://127.0.0.1:${counter.address().port}/`)).status(), 200, 'the status of the page');
-
-const call = (name, ...args) => page.evaluate(([name, args]) => window.interop[name](...args), [name, args]);
+const call = await openPage(browser, `http://127.0.0.1:${counter.address().port}/`);
 
 /// Connects to a route and resolves to the answer to Chromium's offer.
 async function connect(path) {

@@ -1,11 +1,12 @@
-"""fairlead against other implementations, each as client and as server: the table that `./dev interop` prints.
+"""fairlead against other implementations, each as client and as server: the table that `./dev interop` prints, and
+`./dev trust` with Firefox.
 
 Every server has the same routes (see interop_server.cpp), every client makes the same demands of them and prints one
 line of JSON for each cell: each payload is compared with its echo, byte by byte. A client begins with who it is, a
 server with who and where it is.
 
     interop.py --server PROGRAM --client PROGRAM --certificates PROGRAM --beast PROGRAM --libwebsockets PROGRAM
-               [--browser PATH] [--html FILE] [--only NAME]
+               [--browser PATH] [--firefox PATH] [--html FILE] [--only NAME]
 """
 
 import argparse
@@ -264,11 +265,14 @@ def peers_of(arguments):
     node = shutil.which("node") or fail("there is no node: install nodejs, or ./dev setup")
     python = [sys.executable, "-B", str(HERE / "websockets_peer.py")]
     ws = [node, str(HERE / "ws_peer.mjs")]
+    page = [node, str(HERE / "browser_peer.mjs"), "client"]
     peers = {
         "ws": {role: [*ws, role] for role in ("client", "server")},
         "websockets": {role: [*python, role] for role in ("client", "server")},
-        "chromium": {"client": [node, str(HERE / "chromium_peer.mjs"), "client", "--browser", arguments.browser]},
+        "chromium": {"client": [*page, "--browser", arguments.browser]},
     }
+    if arguments.firefox:
+        peers["firefox"] = {"client": [*page, "--firefox", arguments.firefox]}
     for name, program in (("beast", arguments.beast), ("libwebsockets", arguments.libwebsockets)):
         peers[name] = {role: [program, role] for role in ("client", "server")}
     return peers
@@ -279,9 +283,12 @@ def main():
     for name in ("server", "client", "certificates", "beast", "libwebsockets"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--browser", default="/usr/bin/chromium")
+    parser.add_argument("--firefox")
     parser.add_argument("--html", type=Path)
-    parser.add_argument("--only", choices=["ws", "websockets", "chromium", "beast", "libwebsockets"])
+    parser.add_argument("--only", choices=["ws", "websockets", "chromium", "firefox", "beast", "libwebsockets"])
     arguments = parser.parse_args()
+    if arguments.only == "firefox" and not arguments.firefox:
+        parser.error("--only firefox needs --firefox PATH")
     for program in (arguments.beast, arguments.libwebsockets):
         if not Path(program).is_file():
             fail(f"there is no program {program}: install libboost-dev and libwebsockets-dev, or ./dev setup")

@@ -1,4 +1,4 @@
-// What the clients written in JavaScript share: the server under test, a browser, payloads, steps that say what they check.
+// What the clients written in JavaScript share: the server under test, programs, payloads, steps that say what they check.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -68,23 +68,15 @@ export function stopServer() {
   });
 }
 
-/// Starts the browser of `--browser`, with more arguments.
-export async function startBrowser(args = []) {
-  const executablePath = option('--browser', '/usr/bin/chromium');
+/// The program that an option names, or else that a package has.
+export function programOf(name, ofPackage, packageName) {
+  const path = option(name, ofPackage);
   try {
-    accessSync(executablePath, constants.X_OK);
+    accessSync(path, constants.X_OK);
   } catch {
-    fail(`there is no browser at ${executablePath}: install the package chromium, or name one with --browser`);
+    fail(`there is no program ${path}: install the package ${packageName}, or name one with ${name}`);
   }
-  const { chromium } = await need('playwright-core');
-  return chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
-      ...args,
-    ],
-  });
+  return path;
 }
 
 /// Runs one check, then `after`; a failure names the check, and so does one that never ends.

@@ -639,25 +639,20 @@ TEST_CASE("close_cuts_a_message_in_parts_off") {
 
 // The link says when it takes bytes again; until then nothing is tried.
 TEST_CASE("a_ping_that_cannot_be_answered_yet_wakes_nobody") {  // TRUST C02
-  stage s;
-  session ws;
-  s.server().route("/", handlers{.on_open = [&](session& opened, const request&) { ws = opened; }});
-  link_counts counts;
-  const auto peer = s.join("/", &counts, 1000);
-  REQUIRE(peer);
-  peer->pause();
-  CHECK(ws.try_send(std::string(5000, 'x')) == send_result::posted);
+  sending_stage s(link_form::memory, {}, 1000);
+  s.peer->pause();
+  CHECK(s.ws().try_send(std::string(5000, 'x')) == send_result::posted);
   s.run_ready();
-  const std::size_t writes = counts.writes;
+  const std::size_t writes = s.counts.writes;
   for (int i = 0; i < 10; ++i) {
-    peer->write(frame(0x89, "are you there"));
+    s.peer->write(frame(0x89, "are you there"));
     s.run_ready();
   }
-  CHECK(counts.writes == writes);
+  CHECK(s.counts.writes == writes);
   s.context.restart();
   CHECK(s.context.poll() == 0);  // nothing waits for a turn
-  peer->resume();
-  CHECK(s.run_until([&] { return peer->pongs.size() == 10; }));
+  s.peer->resume();
+  CHECK(s.run_until([&] { return s.peer->pongs.size() == 10; }));
 }
 
 // --- Pings.
@@ -694,24 +689,20 @@ TEST_CASE("a_ping_completes_with_the_round_trip_of_its_pong") {
 }
 
 TEST_CASE("a_pong_answers_the_pings_before_it_and_no_other") {
-  stage s;
-  session ws;
-  s.server().route("/", handlers{.on_open = [&](session& opened, const request&) { ws = opened; }});
-  const auto peer = s.join("/");
-  REQUIRE(peer);
-  peer->pause();  // so it answers only what the test writes
+  sending_stage s;
+  s.peer->pause();  // so it answers only what the test writes
   ping_outcome first, second, third;
-  ws.ping(first.handler());
-  ws.ping(second.handler());
-  ws.ping(third.handler());
-  peer->write(frame(0x8a, "unasked"));
-  peer->write(frame(0x8a, std::string(8, '\x7f')));
+  s.ws().ping(first.handler());
+  s.ws().ping(second.handler());
+  s.ws().ping(third.handler());
+  s.peer->write(frame(0x8a, "unasked"));
+  s.peer->write(frame(0x8a, std::string(8, '\x7f')));
   s.run_ready();
   CHECK(first.count + second.count + third.count == 0);
   const std::uint64_t number = 2;  // the second operation of this session that may be cancelled
   std::string payload(sizeof number, '\0');
   std::memcpy(payload.data(), &number, sizeof number);
-  peer->write(frame(0x8a, payload));
+  s.peer->write(frame(0x8a, payload));
   REQUIRE(s.run_until([&] { return second.count != 0; }));
   CHECK(first.count == 1);
   CHECK_FALSE(first.error);
@@ -719,19 +710,15 @@ TEST_CASE("a_pong_answers_the_pings_before_it_and_no_other") {
 }
 
 TEST_CASE("a_ping_ends_with_its_session") {
-  stage s;
-  session ws;
-  s.server().route("/", handlers{.on_open = [&](session& opened, const request&) { ws = opened; }});
-  const auto peer = s.join("/");
-  REQUIRE(peer);
-  peer->pause();
+  sending_stage s;
+  s.peer->pause();
   ping_outcome waiting, late, empty;
-  ws.ping(waiting.handler());
+  s.ws().ping(waiting.handler());
   s.run_ready();
-  peer->hang_up();
+  s.peer->hang_up();
   REQUIRE(s.run_until([&] { return waiting.count != 0; }));
   CHECK(waiting.error == errc::closed);
-  ws.ping(late.handler());
+  s.ws().ping(late.handler());
   session().ping(empty.handler());
   REQUIRE(s.run_until([&] { return late.count + empty.count == 2; }));
   CHECK(late.error == errc::closed);
@@ -739,21 +726,17 @@ TEST_CASE("a_ping_ends_with_its_session") {
 }
 
 TEST_CASE("a_ping_that_waits_can_be_cancelled") {
-  stage s;
-  session ws;
-  s.server().route("/", handlers{.on_open = [&](session& opened, const request&) { ws = opened; }});
-  const auto peer = s.join("/");
-  REQUIRE(peer);
-  peer->pause();
+  sending_stage s;
+  s.peer->pause();
   ping_outcome outcome;
   asio::cancellation_signal cancel;
-  ws.ping(asio::bind_cancellation_slot(cancel.slot(), outcome.handler()));
+  s.ws().ping(asio::bind_cancellation_slot(cancel.slot(), outcome.handler()));
   s.run_ready();
   cancel.emit(asio::cancellation_type::all);
   REQUIRE(s.run_until([&] { return outcome.count != 0; }));
   CHECK(outcome.error == asio::error::operation_aborted);
-  peer->resume();
+  s.peer->resume();
   s.run_ready();
   CHECK(outcome.count == 1);
-  CHECK(ws.is_open());
+  CHECK(s.ws().is_open());
 }

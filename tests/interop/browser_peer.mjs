@@ -1,20 +1,22 @@
-// A page in Chromium as a client of the table; see interop.py.
+// A page in a browser as a client of the table; see interop.py. The browser is Chromium, or with --firefox Firefox.
 //
-//   node chromium_peer.mjs client --url ws[s]://HOST:PORT [--ca FILE] [--deflate] [--browser PATH]
+//   node browser_peer.mjs client --url ws[s]://HOST:PORT [--ca FILE] [--deflate] [--browser PATH | --firefox PATH]
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
-import { fileURLToPath } from 'node:url';
+import { openPage, startChromium } from './browser.mjs';
+import { startFirefox } from './firefox.mjs';
 import { cell, cellSizes, closeCodes, expectAgreement, print } from './interop.mjs';
-import { expectEqual, fail, option, startBrowser } from './support.mjs';
+import { expectEqual, fail, option } from './support.mjs';
 
 const deflate = process.argv.includes('--deflate');
 const url = new URL(option('--url'));
 const ca = option('--ca', '');
 
-/// A browser takes authorities from its profile only. So the certificate is checked here, and its key named to the browser.
+/// A browser takes authorities from its profile only. So the certificate is checked here: its key is named to Chromium,
+/// and Firefox accepts any.
 async function trustedKey() {
   const socket = connectTls({ host: url.hostname, port: Number(url.port), ca: readFileSync(ca) });
   await once(socket, 'secureConnect');
@@ -23,20 +25,19 @@ async function trustedKey() {
   return createHash('sha256').update(key).digest('base64');
 }
 
-const browser = await startBrowser(ca ? [`--ignore-certificate-errors-spki-list=${await trustedKey()}`] : []);
-print({ peer: `Chromium ${browser.version()}` });
+const key = ca && await trustedKey();
+const firefox = process.argv.includes('--firefox');
+const browser = firefox
+  ? await startFirefox()
+  : await startChromium(key ? [`--ignore-certificate-errors-spki-list=${key}`] : []);
+print({ peer: `${firefox ? 'Firefox' : 'Chromium'} ${browser.version()}` });
 
-const page = await browser.newPage();
-page.setDefaultTimeout(60_000);
-await page.addInitScript({ path: fileURLToPath(new URL('chromium_page.js', import.meta.url)) });
-await page.goto(`${url.protocol.replace('ws', 'http')}//${url.host}/`);
-
-const call = (name, ...args) => page.evaluate(([name, args]) => window.interop[name](...args), [name, args]);
+const call = await openPage(browser, `${url.protocol.replace('ws', 'http')}//${url.host}/`);
 
 async function connect(path) {
   const opened = await call('open', path);
   if (opened.error) fail(opened.error);
-  expectAgreement(opened.extensions, deflate);
+  expectAgreement(opened.extensions, deflate); // both browsers always offer it
 }
 
 async function exchangeAll(path, names) {

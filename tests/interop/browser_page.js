@@ -1,4 +1,4 @@
-// Runs in the page of chromium_client.mjs, before the page's own scripts: one WebSocket at a time, from page code.
+// Runs in the pages that openPage() of browser.mjs opens, before the page's own scripts: one WebSocket at a time, from page code.
 
 window.interop = (() => {
   let socket;
