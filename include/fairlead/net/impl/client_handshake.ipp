@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_IMPL_CLIENT_HANDSHAKE_IPP
 
 #include <fairlead/handshake/client_response.hpp>
+#include <fairlead/handshake/detail/base64.hpp>
 #include <fairlead/net/asio_link.hpp>
 #include <fairlead/net/detail/asio_error.hpp>
 #include <fairlead/net/detail/client_handshake.hpp>
@@ -11,7 +12,6 @@
 
 #include <asio/local/stream_protocol.hpp>
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -25,9 +25,7 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 inline std::string make_websocket_key() {
   std::array<unsigned char, 16> random;
   if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) throw std::bad_alloc();
-  std::array<unsigned char, 25> base64;  // with the NUL that OpenSSL writes
-  const int size = EVP_EncodeBlock(base64.data(), random.data(), static_cast<int>(random.size()));
-  return {reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(size)};
+  return base64_encode(random);
 }
 
 FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared_ptr<connect_attempt> attempt,

@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_IMPL_TLS_IPP
 
 #include <fairlead/errc.hpp>
+#include <fairlead/handshake/detail/base64.hpp>
 #include <fairlead/net/detail/openssl.hpp>
 #include <fairlead/net/tls.hpp>
 
@@ -246,10 +247,7 @@ FAIRLEAD_DECL bool tls_client_state::is_pinned(X509* certificate) const {
   const int digested =
       EVP_Digest(key_info, static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(), nullptr);
   OPENSSL_free(key_info);
-  std::array<unsigned char, 45> base64{};
-  EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(digest.size()));
-  const std::string_view pin(reinterpret_cast<const char*>(base64.data()));
-  return digested == 1 && std::ranges::find(options_.pins, pin) != options_.pins.end();
+  return digested == 1 && std::ranges::find(options_.pins, base64_encode(digest)) != options_.pins.end();
 }
 
 FAIRLEAD_DECL void tls_client_state::keep(const std::string& peer, openssl_ptr<SSL_SESSION> session) {
