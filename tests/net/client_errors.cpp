@@ -2,6 +2,7 @@
 
 #include <fairlead/handshake/accept_key.hpp>
 #include <net/client_support.hpp>
+#include <net/random_support.hpp>
 #include <support/catch.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
@@ -373,6 +374,18 @@ TEST_CASE("what_must_not_be_sent_is_refused_before_anybody_is_asked") {
   link_support::run_a_moment(context);
   CHECK(p.connections.empty());
   CHECK(o.calls == 1);
+}
+
+TEST_CASE("where_there_is_no_randomness_connect_says_so") {
+  asio::io_context context(1);
+  outcome o;
+  {
+    const no_randomness during;
+    connect(context, "ws://127.0.0.1:1/chat", {}, note(o));
+    REQUIRE(link_support::run_until(context, [&] { return o.is_done(); }));
+  }
+  CHECK(o.error == std::errc::resource_unavailable_try_again);
+  CHECK(connections_of(context) == 0);
 }
 
 TEST_CASE("an_executor_of_no_io_context_is_a_bad_argument") {

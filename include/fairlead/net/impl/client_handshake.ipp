@@ -6,17 +6,15 @@
 #include <fairlead/net/asio_link.hpp>
 #include <fairlead/net/detail/asio_error.hpp>
 #include <fairlead/net/detail/client_handshake.hpp>
+#include <fairlead/net/detail/random.hpp>
 #include <fairlead/net/detail/socket.hpp>
 #include <fairlead/net/epoll_set.hpp>
 #include <fairlead/net/tls_link.hpp>
 
 #include <asio/local/stream_protocol.hpp>
 
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <array>
-#include <new>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -24,7 +22,7 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 /// A fresh Sec-WebSocket-Key: 16 random bytes in base64 (RFC 6455 section 4.1).
 inline std::string make_websocket_key() {
   std::array<unsigned char, 16> random;
-  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) throw std::bad_alloc();
+  draw_random(std::as_writable_bytes(std::span(random)));
   return base64_encode(random);
 }
 
@@ -37,7 +35,7 @@ FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared
                                                std::move(options), std::move(done));
   try {
     handshake->start();
-  } catch (const std::system_error& e) {  // out of descriptors, or no system authorities
+  } catch (const std::system_error& e) {  // out of descriptors, no randomness, or no system authorities
     handshake->fail(plain_error(e.code()));
   }
 }

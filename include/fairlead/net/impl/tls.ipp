@@ -4,12 +4,13 @@
 #include <fairlead/errc.hpp>
 #include <fairlead/handshake/detail/base64.hpp>
 #include <fairlead/net/detail/openssl.hpp>
+#include <fairlead/net/detail/random.hpp>
 #include <fairlead/net/tls.hpp>
 
 #include <openssl/err.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
@@ -118,7 +119,7 @@ FAIRLEAD_DECL loaded_certificates::loaded_certificates(const tls_server_options&
   }
   // One for all certificates: a client that resumes is asked for no name.
   ticket_keys keys;
-  check_openssl(RAND_bytes(keys.data(), static_cast<int>(keys.size())) == 1, "TLS ticket keys");
+  draw_random(std::as_writable_bytes(std::span(keys)));
   for (const tls_certificate& certificate : options.certificates) add(certificate, options, keys);
 }
 
