@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_IMPL_TLS_IPP
 
 #include <fairlead/errc.hpp>
+#include <fairlead/handshake/detail/ascii.hpp>
 #include <fairlead/handshake/detail/base64.hpp>
 #include <fairlead/net/detail/openssl.hpp>
 #include <fairlead/net/detail/random.hpp>
@@ -103,13 +104,6 @@ inline openssl_ptr<SSL> make_connection(SSL_CTX* context) {
   return ssl;
 }
 
-inline std::string lower_case(std::string name) {
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return name;
-}
-
 // --- Server.
 
 FAIRLEAD_DECL loaded_certificates::loaded_certificates(const tls_server_options& options) {
@@ -165,13 +159,13 @@ FAIRLEAD_DECL void loaded_certificates::add_names(SSL_CTX* context) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_DNS) continue;
     const auto* const text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-    by_name_.emplace(lower_case({text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}),
+    by_name_.emplace(to_lower({text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}),
                      context);
   }
 }
 
 FAIRLEAD_DECL SSL_CTX* loaded_certificates::find(std::string name) const {
-  name = lower_case(std::move(name));
+  name = to_lower(std::move(name));
   auto found = by_name_.find(name);
   if (found == by_name_.end()) {
     const std::size_t dot = name.find('.');
