@@ -4,8 +4,8 @@
 #include <fairlead/errc.hpp>
 #include <fairlead/handshake/detail/ascii.hpp>
 #include <fairlead/handshake/detail/base64.hpp>
-#include <fairlead/net/detail/openssl.hpp>
 #include <fairlead/net/detail/random.hpp>
+#include <fairlead/net/detail/tls_state.hpp>
 #include <fairlead/net/tls.hpp>
 
 #include <openssl/err.h>

@@ -2,7 +2,7 @@
 #define FAIRLEAD_NET_IMPL_TLS_LINK_IPP
 
 #include <fairlead/errc.hpp>
-#include <fairlead/net/detail/openssl.hpp>
+#include <fairlead/net/detail/tls_state.hpp>
 #include <fairlead/net/tls_link.hpp>
 #include <fairlead/shared_bytes.hpp>
 
