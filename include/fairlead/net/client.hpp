@@ -99,8 +99,8 @@ namespace detail {
 
 using connected = completion<std::error_code, core_ptr>;
 
-/// How a connect() that is under way is given up, from any thread.
-class connect_attempt;
+/// A connect() that is under way, which may be given up from any thread.
+struct connect_attempt;
 
 FAIRLEAD_DECL std::shared_ptr<connect_attempt> make_connect_attempt(const asio::any_io_executor& executor);
 FAIRLEAD_DECL void begin_connect(const std::shared_ptr<connect_attempt>& attempt, std::string url,

@@ -50,11 +50,11 @@ FAIRLEAD_DECL client_handshake::client_handshake(session_service& service,
       done_(std::move(done)),
       resolver_(service.context()),
       parser_(options_.head) {
-  attempt_->handshake_ = this;
+  attempt_->handshake = this;
   service_.add(*this);
 }
 
-FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake_ = nullptr; }
+FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake = nullptr; }
 
 FAIRLEAD_DECL void client_handshake::enter(connect_stage stage, duration limit) {
   stage_ = stage;
@@ -91,7 +91,7 @@ FAIRLEAD_DECL void client_handshake::resolve(const std::string& host, std::uint1
   resolver_.async_resolve(
       host, std::to_string(port), asio::ip::resolver_base::numeric_service,
       [attempt = attempt_](std::error_code ec, const asio::ip::tcp::resolver::results_type& found) {
-        client_handshake* const self = attempt->handshake_;
+        client_handshake* const self = attempt->handshake;
         if (self == nullptr || self->stage_ != connect_stage::resolve) return;
         if (ec) return self->fail(plain_error(ec));
         self->on_resolved(found);
