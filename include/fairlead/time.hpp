@@ -13,6 +13,15 @@ using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = clock::duration;
 
+namespace detail {
+
+/// When `limit` has passed since `now`; time_point::max() when that is further off than a time_point can say.
+constexpr time_point deadline_after(time_point now, duration limit) noexcept {
+  return limit < time_point::max() - now ? now + limit : time_point::max();
+}
+
+}  // namespace detail
+
 }  // namespace fairlead::inline FAIRLEAD_ABI
 
 #endif

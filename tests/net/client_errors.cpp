@@ -1,6 +1,7 @@
 #include <fairlead/net/client.hpp>
 
 #include <fairlead/handshake/accept_key.hpp>
+#include <fairlead/net/timer_wheel.hpp>
 #include <net/client_support.hpp>
 #include <net/random_support.hpp>
 #include <support/catch.hpp>
@@ -158,6 +159,20 @@ TEST_CASE("an_address_that_does_not_answer_costs_the_deadline_of_connecting") {
   CHECK(o.error == errc::connect_timeout);
   CHECK(stage_of(o.error) == connect_stage::connect);
   check_in_time({o.error, clock::now() - begin, handlers});
+}
+
+TEST_CASE("deadlines_without_limit_do_not_pass") {
+  const auto how = GENERATE(way::plain, way::tls, way::by_proxy);
+  CAPTURE(how);
+  asio::io_context context(1);
+  scripted_peer p(context, hang);
+  target t(how, p.port(), link_kind::epoll);
+  t.options.deadlines = {duration::max(), duration::max(), duration::max(), duration::max(), duration::max()};
+  outcome o;
+  connect(context, t.url, t.options, note(o));
+  context.run_for(5 * timer_wheel::tick);
+  CHECK(p.open == 1);
+  CHECK_FALSE(o.is_done());
 }
 
 TEST_CASE("a_name_that_is_not_resolved_in_time_is_given_up") {

@@ -48,7 +48,7 @@ FAIRLEAD_DECL connect_stage stage_of(std::error_code ec) noexcept;
 /// The stage in a word, such as `resolve`.
 FAIRLEAD_DECL std::string_view name_of(connect_stage stage) noexcept;
 
-/// How long each stage of connect() may take.
+/// How long each stage of connect() may take; without limit: duration::max().
 struct connect_deadlines {
   duration resolve = std::chrono::seconds(10);
   duration connect = std::chrono::seconds(10);  ///< All addresses together.

@@ -58,7 +58,7 @@ FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake = null
 
 FAIRLEAD_DECL void client_handshake::enter(connect_stage stage, duration limit) {
   stage_ = stage;
-  service_.schedule(*this, clock::now() + limit);
+  service_.schedule(*this, deadline_after(clock::now(), limit));
 }
 
 FAIRLEAD_DECL void client_handshake::start() {
