@@ -133,7 +133,12 @@ class connect_handler {
       discard(core);
       ec = asio::error::operation_aborted;
     }
-    std::move(handler_)(ec, session(is_discarded ? core_ptr() : core));
+    try {
+      std::move(handler_)(ec, session(is_discarded ? core_ptr() : core));
+    } catch (...) {
+      begin_receiving(core);  // the session outlives what the handler throws
+      throw;
+    }
     begin_receiving(core);  // also what is discarded: the close handshake is read
   }
 
