@@ -337,6 +337,7 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     const std::array<std::span<const std::byte>, 1> gather{unsent_.bytes()};
     const write_result written = below_->write(gather);
     if (written.error) return fail(written.error);
+    if (written.size == 0) return;
     growing_bytes rest;
     rest.append(unsent_.bytes().subspan(written.size));
     unsent_ = std::move(rest);
