@@ -1,4 +1,5 @@
 #include <fairlead/handshake/impl/accept_key.ipp>
+#include <fairlead/handshake/impl/base64.ipp>
 #include <fairlead/handshake/impl/client_request.ipp>
 #include <fairlead/handshake/impl/client_response.ipp>
 #include <fairlead/handshake/impl/extension.ipp>

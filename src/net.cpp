@@ -11,6 +11,7 @@
 #include <fairlead/net/impl/mask_keys.ipp>
 #include <fairlead/net/impl/memory_link.ipp>
 #include <fairlead/net/impl/outbox.ipp>
+#include <fairlead/net/impl/random.ipp>
 #include <fairlead/net/impl/route_table.ipp>
 #include <fairlead/net/impl/server.ipp>
 #include <fairlead/net/impl/session.ipp>

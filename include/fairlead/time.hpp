@@ -13,10 +13,14 @@ using clock = std::chrono::steady_clock;
 using time_point = clock::time_point;
 using duration = clock::duration;
 
-/// `t` after `start`; time_point::max() when that is out of range, so that duration::max() means never.
-constexpr time_point later(time_point start, duration t) noexcept {
-  return t < time_point::max() - start ? start + t : time_point::max();
+namespace detail {
+
+/// When `limit` has passed since `now`; time_point::max() when that is further off than a time_point can say.
+constexpr time_point deadline_after(time_point now, duration limit) noexcept {
+  return limit < time_point::max() - now ? now + limit : time_point::max();
 }
+
+}  // namespace detail
 
 }  // namespace fairlead::inline FAIRLEAD_ABI
 

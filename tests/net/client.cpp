@@ -330,6 +330,18 @@ TEST_CASE("a_client_with_callbacks_receives_nothing_before_its_handler_has_retur
   CHECK(events == std::vector<std::string>{"connected", "one", "two", "three", "close"});
 }
 
+TEST_CASE("a_client_with_callbacks_receives_also_after_its_handler_has_thrown") {
+  client_stage s;
+  s.server().route("/greets", handlers{.on_open = [](session& ws, const request&) { ws.try_send("one"); }});
+  std::string received;
+  client_options o = s.options();
+  o.callbacks.on_message = [&](session&, message_view m) { received = m.text(); };
+  fairlead::connect(s.context, s.url("/greets"), o,
+                    [](std::error_code, const session&) { throw std::runtime_error("oh"); });
+  CHECK_THROWS_AS(s.run_until([] { return false; }), std::runtime_error);
+  CHECK(s.run_until([&] { return !received.empty(); }));
+}
+
 TEST_CASE("a_client_receives_messages_in_parts") {
   client_stage s;
   client_options o = s.options();

@@ -1,7 +1,9 @@
 #include <fairlead/net/client.hpp>
 
 #include <fairlead/handshake/accept_key.hpp>
+#include <fairlead/net/timer_wheel.hpp>
 #include <net/client_support.hpp>
+#include <net/random_support.hpp>
 #include <support/catch.hpp>
 
 #include <asio/bind_cancellation_slot.hpp>
@@ -157,6 +159,20 @@ TEST_CASE("an_address_that_does_not_answer_costs_the_deadline_of_connecting") {
   CHECK(o.error == errc::connect_timeout);
   CHECK(stage_of(o.error) == connect_stage::connect);
   check_in_time({o.error, clock::now() - begin, handlers});
+}
+
+TEST_CASE("deadlines_without_limit_do_not_pass") {
+  const auto how = GENERATE(way::plain, way::tls, way::by_proxy);
+  CAPTURE(how);
+  asio::io_context context(1);
+  scripted_peer p(context, hang);
+  target t(how, p.port(), link_kind::epoll);
+  t.options.deadlines = {duration::max(), duration::max(), duration::max(), duration::max(), duration::max()};
+  outcome o;
+  connect(context, t.url, t.options, note(o));
+  context.run_for(5 * timer_wheel::tick);
+  CHECK(p.open == 1);
+  CHECK_FALSE(o.is_done());
 }
 
 TEST_CASE("a_name_that_is_not_resolved_in_time_is_given_up") {
@@ -373,6 +389,18 @@ TEST_CASE("what_must_not_be_sent_is_refused_before_anybody_is_asked") {
   link_support::run_a_moment(context);
   CHECK(p.connections.empty());
   CHECK(o.calls == 1);
+}
+
+TEST_CASE("where_there_is_no_randomness_connect_says_so") {
+  asio::io_context context(1);
+  outcome o;
+  {
+    const no_randomness during;
+    connect(context, "ws://127.0.0.1:1/chat", {}, note(o));
+    REQUIRE(link_support::run_until(context, [&] { return o.is_done(); }));
+  }
+  CHECK(o.error == std::errc::resource_unavailable_try_again);
+  CHECK(connections_of(context) == 0);
 }
 
 TEST_CASE("an_executor_of_no_io_context_is_a_bad_argument") {

@@ -1,12 +1,14 @@
 #include <fairlead/net/detail/mask_keys.hpp>
 
 #include <net/link_support.hpp>
+#include <net/random_support.hpp>
 #include <support/catch.hpp>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <system_error>
 #include <vector>
 
 #include <sys/wait.h>
@@ -42,6 +44,12 @@ TEST_CASE("a_million_mask_keys_look_random") {
   std::sort(keys.begin(), keys.end());
   const auto repeats = keys.end() - std::unique(keys.begin(), keys.end());
   CHECK(repeats < 200);
+}
+
+TEST_CASE("without_randomness_there_is_no_mask_key") {
+  const net_test::no_randomness during;
+  detail::random_mask_keys source;
+  CHECK_THROWS_AS(source.next(), std::system_error);
 }
 
 TEST_CASE("parent_and_child_have_different_mask_keys_after_a_fork") {

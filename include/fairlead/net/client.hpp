@@ -48,7 +48,7 @@ FAIRLEAD_DECL connect_stage stage_of(std::error_code ec) noexcept;
 /// The stage in a word, such as `resolve`.
 FAIRLEAD_DECL std::string_view name_of(connect_stage stage) noexcept;
 
-/// How long each stage of connect() may take.
+/// How long each stage of connect() may take; without limit: duration::max().
 struct connect_deadlines {
   duration resolve = std::chrono::seconds(10);
   duration connect = std::chrono::seconds(10);  ///< All addresses together.
@@ -99,8 +99,8 @@ namespace detail {
 
 using connected = completion<std::error_code, core_ptr>;
 
-/// How a connect() that is under way is given up, from any thread.
-class connect_attempt;
+/// A connect() that is under way, which may be given up from any thread.
+struct connect_attempt;
 
 FAIRLEAD_DECL std::shared_ptr<connect_attempt> make_connect_attempt(const asio::any_io_executor& executor);
 FAIRLEAD_DECL void begin_connect(const std::shared_ptr<connect_attempt>& attempt, std::string url,
@@ -133,7 +133,12 @@ class connect_handler {
       discard(core);
       ec = asio::error::operation_aborted;
     }
-    std::move(handler_)(ec, session(is_discarded ? core_ptr() : core));
+    try {
+      std::move(handler_)(ec, session(is_discarded ? core_ptr() : core));
+    } catch (...) {
+      begin_receiving(core);  // the session outlives what the handler throws
+      throw;
+    }
     begin_receiving(core);  // also what is discarded: the close handshake is read
   }
 

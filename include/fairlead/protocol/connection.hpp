@@ -214,6 +214,13 @@ class connection {
     finished,  // both were sent, or the connection failed: input is discarded
   };
 
+  // What inflate_step() gave of the message being received.
+  struct inflated_step {
+    std::span<const std::byte> bytes;
+    bool is_done;  // with the input
+    bool ends_message;
+  };
+
   std::size_t decode_header(std::span<const std::byte> in, time_point now, event_sink& sink);
   errc check_header(const frame_header& h, time_point now) noexcept;
   errc count_control_frame(time_point now) noexcept;
@@ -221,6 +228,8 @@ class connection {
   flow receive_data(std::span<std::byte> piece, bool last_piece, event_sink& sink);
   flow receive_part(std::span<const std::byte> bytes, bool last_of_message, event_sink& sink);
   flow hand_out_part(std::span<const std::byte> bytes, bool last_of_message, event_sink& sink);
+  std::optional<inflated_step> inflate_step(std::span<const std::byte>& piece, bool last_of_message,
+                                            std::size_t size_before, event_sink& sink);
   errc check_inflated(const detail::message_compression::inflated& step, std::size_t left,
                       bool ends_message) noexcept;
   flow receive_compressed_parts(std::span<const std::byte> piece, bool last_of_message, event_sink& sink);

@@ -2,12 +2,14 @@
 #define FAIRLEAD_HANDSHAKE_IMPL_ACCEPT_KEY_IPP
 
 #include <fairlead/handshake/accept_key.hpp>
+#include <fairlead/handshake/detail/base64.hpp>
 
 #include <openssl/evp.h>
 
 #include <array>
 #include <cstddef>
 #include <new>
+#include <span>
 
 namespace fairlead::inline FAIRLEAD_ABI {
 namespace detail {
@@ -34,10 +36,7 @@ FAIRLEAD_DECL std::string accept_key(std::string_view key) {
   // With the algorithm built in and the buffers ours, only memory can be missing.
   if (EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha1(), nullptr) != 1)
     throw std::bad_alloc();
-
-  std::array<unsigned char, 4 * ((digest_size + 2) / 3) + 1> encoded{};
-  const int size = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(digest_size));
-  return {reinterpret_cast<const char*>(encoded.data()), static_cast<std::size_t>(size)};
+  return detail::base64_encode(std::span(digest).first(digest_size));
 }
 
 FAIRLEAD_DECL bool is_websocket_key(std::string_view key) noexcept {

@@ -1,6 +1,7 @@
 #ifndef FAIRLEAD_HANDSHAKE_IMPL_HTTP_FIELD_IPP
 #define FAIRLEAD_HANDSHAKE_IMPL_HTTP_FIELD_IPP
 
+#include <fairlead/handshake/detail/ascii.hpp>
 #include <fairlead/handshake/http_field.hpp>
 
 #include <algorithm>
@@ -11,9 +12,6 @@ namespace detail {
 
 constexpr bool is_ascii_letter(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_ascii_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-constexpr char to_ascii_lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 constexpr std::array<bool, 256> make_token_bytes() noexcept {
   std::array<bool, 256> table{};
@@ -41,7 +39,7 @@ FAIRLEAD_DECL bool is_field_value(std::string_view text) noexcept {
 
 FAIRLEAD_DECL bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return detail::to_ascii_lower(x) == detail::to_ascii_lower(y); });
+                    [](char x, char y) { return detail::to_lower(x) == detail::to_lower(y); });
 }
 
 FAIRLEAD_DECL std::string_view trim_white_space(std::string_view text) noexcept {

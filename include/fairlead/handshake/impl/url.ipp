@@ -3,6 +3,7 @@
 
 #include <fairlead/handshake/url.hpp>
 
+#include <fairlead/handshake/detail/ascii.hpp>
 #include <fairlead/handshake/detail/host.hpp>
 #include <fairlead/handshake/detail/percent_encoding.hpp>
 #include <fairlead/handshake/detail/request_head.hpp>
@@ -40,9 +41,7 @@ inline bool read_authority(std::string_view text, url& value) {
   if (!is_host(text)) return false;
   const bool has_brackets = text.starts_with('[');
   const std::size_t name_end = has_brackets ? text.find(']') : std::min(text.find(':'), text.size());
-  value.host = text.substr(has_brackets, name_end - has_brackets);
-  std::transform(value.host.begin(), value.host.end(), value.host.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  value.host = to_lower(std::string(text.substr(has_brackets, name_end - has_brackets)));
   const std::string_view port = text.substr(name_end + has_brackets);
   return port.empty() || read_port(port.substr(1), value.port);
 }

@@ -25,22 +25,10 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 
 class client_handshake;
 
-class connect_attempt {
- public:
-  /// \param service  Null when the executor is of no io_context.
-  explicit connect_attempt(session_service* service)
-      : service_(service), mailbox_(service != nullptr ? service->letters() : nullptr) {}
-
-  void begin(const std::shared_ptr<connect_attempt>& self, std::string url, client_options options,
-             connected done);
-  void cancel(const std::shared_ptr<connect_attempt>& self);
-
- private:
-  friend class client_handshake;
-
-  session_service* service_;
-  std::shared_ptr<mailbox> mailbox_;
-  client_handshake* handshake_ = nullptr;  // while it is under way; on the service's thread
+struct connect_attempt {
+  session_service* service = nullptr;     ///< Null when the executor is of no io_context, as is `letters`.
+  std::shared_ptr<mailbox> letters;       ///< Of the service, which it may outlive.
+  client_handshake* handshake = nullptr;  ///< While it is under way; on the service's thread.
 };
 
 /// A client's connection from the URL to the answer of the server: resolves, connects, asks the proxy, begins TLS,

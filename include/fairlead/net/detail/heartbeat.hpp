@@ -38,7 +38,7 @@ class heartbeat {
 
   /// When the next step is due.
   time_point deadline(const heartbeat_options& o) const noexcept {
-    return asked_ == never ? later(heard_, o.interval) : later(asked_, o.timeout);
+    return asked_ == never ? deadline_after(heard_, o.interval) : deadline_after(asked_, o.timeout);
   }
 
   /// The step that is due now.

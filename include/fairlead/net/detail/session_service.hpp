@@ -109,7 +109,7 @@ class session_service final : public asio::execution_context::service {
   void advance_timers();
 
   void schedule(wheel_timer& t, time_point deadline);
-  void schedule_in(wheel_timer& t, duration d) { schedule(t, later(now(), d)); }
+  void schedule_in(wheel_timer& t, duration d) { schedule(t, deadline_after(now(), d)); }
   void cancel(wheel_timer& t) noexcept { wheel_.cancel(t); }
 
   /// Lets the session flush once in a later turn.

@@ -40,36 +40,30 @@ inline asio::io_context* context_of(const asio::any_io_executor& executor) {
 }
 
 FAIRLEAD_DECL std::shared_ptr<connect_attempt> make_connect_attempt(const asio::any_io_executor& executor) {
-  asio::io_context* const context = context_of(executor);
-  return std::make_shared<connect_attempt>(context != nullptr ? &asio::use_service<session_service>(*context)
-                                                              : nullptr);
+  const auto attempt = std::make_shared<connect_attempt>();
+  if (asio::io_context* const context = context_of(executor)) {
+    attempt->service = &asio::use_service<session_service>(*context);
+    attempt->letters = attempt->service->letters();
+  }
+  return attempt;
 }
 
 FAIRLEAD_DECL void begin_connect(const std::shared_ptr<connect_attempt>& attempt, std::string url,
                                  client_options options, connected done) {
-  attempt->begin(attempt, std::move(url), std::move(options), std::move(done));
-}
-
-FAIRLEAD_DECL void cancel_connect(const std::shared_ptr<connect_attempt>& attempt) {
-  attempt->cancel(attempt);
-}
-
-FAIRLEAD_DECL void connect_attempt::begin(const std::shared_ptr<connect_attempt>& self, std::string url,
-                                          client_options options, connected done) {
-  if (service_ == nullptr) return done.post(errc::bad_argument, core_ptr());
+  if (attempt->service == nullptr) return done.post(errc::bad_argument, core_ptr());
   const auto shared_done = std::make_shared<connected>(std::move(done));
   // By mail also on the own thread, so that a cancellation, which comes by mail too, finds it begun.
-  const bool posted =
-      mailbox_->post(task([self, text = std::move(url), o = std::move(options), shared_done]() mutable {
-        client_handshake::begin(*self->service_, self, text, std::move(o), std::move(*shared_done));
+  const bool posted = attempt->letters->post(
+      task([attempt, text = std::move(url), o = std::move(options), shared_done]() mutable {
+        client_handshake::begin(*attempt->service, attempt, text, std::move(o), std::move(*shared_done));
       }));
   if (!posted) shared_done->post(errc::closed, core_ptr());
 }
 
-FAIRLEAD_DECL void connect_attempt::cancel(const std::shared_ptr<connect_attempt>& self) {
-  if (mailbox_ == nullptr) return;
-  mailbox_->post(task([self] {
-    if (self->handshake_ != nullptr) self->handshake_->cancel();
+FAIRLEAD_DECL void cancel_connect(const std::shared_ptr<connect_attempt>& attempt) {
+  if (attempt->letters == nullptr) return;
+  attempt->letters->post(task([attempt] {
+    if (attempt->handshake != nullptr) attempt->handshake->cancel();
   }));
 }
 

@@ -2,21 +2,19 @@
 #define FAIRLEAD_NET_IMPL_CLIENT_HANDSHAKE_IPP
 
 #include <fairlead/handshake/client_response.hpp>
+#include <fairlead/handshake/detail/base64.hpp>
 #include <fairlead/net/asio_link.hpp>
 #include <fairlead/net/detail/asio_error.hpp>
 #include <fairlead/net/detail/client_handshake.hpp>
+#include <fairlead/net/detail/random.hpp>
 #include <fairlead/net/detail/socket.hpp>
 #include <fairlead/net/epoll_set.hpp>
 #include <fairlead/net/tls_link.hpp>
 
 #include <asio/local/stream_protocol.hpp>
 
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-
 #include <algorithm>
 #include <array>
-#include <new>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -24,10 +22,8 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 /// A fresh Sec-WebSocket-Key: 16 random bytes in base64 (RFC 6455 section 4.1).
 inline std::string make_websocket_key() {
   std::array<unsigned char, 16> random;
-  if (RAND_bytes(random.data(), static_cast<int>(random.size())) != 1) throw std::bad_alloc();
-  std::array<unsigned char, 25> base64;  // with the NUL that OpenSSL writes
-  const int size = EVP_EncodeBlock(base64.data(), random.data(), static_cast<int>(random.size()));
-  return {reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(size)};
+  draw_random(std::as_writable_bytes(std::span(random)));
+  return base64_encode(random);
 }
 
 FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared_ptr<connect_attempt> attempt,
@@ -39,7 +35,7 @@ FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared
                                                std::move(options), std::move(done));
   try {
     handshake->start();
-  } catch (const std::system_error& e) {  // out of descriptors, or no system authorities
+  } catch (const std::system_error& e) {  // out of descriptors, no randomness, or no system authorities
     handshake->fail(plain_error(e.code()));
   }
 }
@@ -54,11 +50,11 @@ FAIRLEAD_DECL client_handshake::client_handshake(session_service& service,
       done_(std::move(done)),
       resolver_(service.context()),
       parser_(options_.head) {
-  attempt_->handshake_ = this;
+  attempt_->handshake = this;
   service_.add(*this);
 }
 
-FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake_ = nullptr; }
+FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake = nullptr; }
 
 FAIRLEAD_DECL void client_handshake::enter(connect_stage stage, duration limit) {
   stage_ = stage;
@@ -95,7 +91,7 @@ FAIRLEAD_DECL void client_handshake::resolve(const std::string& host, std::uint1
   resolver_.async_resolve(
       host, std::to_string(port), asio::ip::resolver_base::numeric_service,
       [attempt = attempt_](std::error_code ec, const asio::ip::tcp::resolver::results_type& found) {
-        client_handshake* const self = attempt->handshake_;
+        client_handshake* const self = attempt->handshake;
         if (self == nullptr || self->stage_ != connect_stage::resolve) return;
         if (ec) return self->fail(plain_error(ec));
         self->on_resolved(found);

@@ -2,11 +2,10 @@
 #define FAIRLEAD_NET_IMPL_MASK_KEYS_IPP
 
 #include <fairlead/net/detail/mask_keys.hpp>
-
-#include <openssl/rand.h>
+#include <fairlead/net/detail/random.hpp>
 
 #include <atomic>
-#include <system_error>
+#include <span>
 
 #include <pthread.h>
 
@@ -23,10 +22,7 @@ inline unsigned count_forks() {
 FAIRLEAD_DECL mask_key random_mask_keys::next() {
   const unsigned forks = count_forks();
   if (left_ == 0 || forks_ != forks) {
-    if (RAND_bytes(reinterpret_cast<unsigned char*>(keys_.data()), sizeof keys_) != 1) {
-      throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
-                              "no random bytes for mask keys");
-    }
+    draw_random(std::as_writable_bytes(std::span(keys_)));
     left_ = keys_.size();
     forks_ = forks;
   }

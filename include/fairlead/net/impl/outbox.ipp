@@ -57,7 +57,7 @@ FAIRLEAD_DECL outbox::outcome outbox::push(const message_view& m, const message_
   const bool has_key = c.policy == slow_policy::conflate;
   take({{m.keep(), piece::whole},
         next_number_++,
-        expires ? later(now, c.ttl) : time_point::max(),
+        expires ? deadline_after(now, c.ttl) : time_point::max(),
         has_key ? std::string(c.key) : std::string(),
         c.lane,
         c.policy});

@@ -24,7 +24,7 @@ FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reas
   release_sources();
   more().close = close_request{code, std::move(reason)};
   // From now, not from the close frame: a peer that does not read must not hold up the end.
-  close_at_ = later(service_.now(), options().connection.close_timeout);
+  close_at_ = deadline_after(service_.now(), options().connection.close_timeout);
   schedule_by(close_at_);
   touch();
 }

@@ -90,7 +90,7 @@ FAIRLEAD_DECL std::size_t session_core::unfinished_size() const {
 FAIRLEAD_DECL void session_core::charge_input() {
   if (link_ == nullptr) return;
   if (const auto since = connection_.unfinished_since()) {
-    schedule_by(later(*since, options().message_timeout));
+    schedule_by(deadline_after(*since, options().message_timeout));
   }
   const std::size_t size = unfinished_size();
   if (service_.lagging(options().budget).charge_input(*this, size)) return;

@@ -184,7 +184,7 @@ FAIRLEAD_DECL void session_core::hold(const session& source) {
   if (std::ranges::find(held, source.core_.get(), &core_ptr::get) != held.end()) return;
   if (held.empty()) {
     extras_->held_since = service_.now();
-    schedule_by(later(extras_->held_since, options().max_pause));
+    schedule_by(deadline_after(extras_->held_since, options().max_pause));
   }
   held.push_back(source.core_);
   source.core_->pause(pause_reason::by_receivers);
@@ -298,7 +298,7 @@ FAIRLEAD_DECL void session_core::on_blocked() {
   blocked_ = true;
   lagging_ = true;
   blocked_since_ = service_.recent();
-  schedule_by(later(blocked_since_, options().write_timeout));
+  schedule_by(deadline_after(blocked_since_, options().write_timeout));
 }
 
 FAIRLEAD_DECL std::error_code session_core::write_some() {
@@ -325,7 +325,7 @@ FAIRLEAD_DECL void session_core::after_flush() {
     complete_senders({});
   }
   if (finished_ && close_at_ == time_point::max()) {
-    close_at_ = later(service_.now(), options().connection.close_timeout);
+    close_at_ = deadline_after(service_.now(), options().connection.close_timeout);
     schedule_by(close_at_);
   }
   if (has_drained() || reported_state_ != state()) request_turn();  // one report a turn

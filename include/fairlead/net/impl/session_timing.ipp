@@ -24,7 +24,7 @@ FAIRLEAD_DECL bool session_core::heartbeat_runs() const noexcept {
 FAIRLEAD_DECL time_point session_core::next_deadline() const {
   if (finished_ || !is_open()) return close_at_;
   time_point first = close_at_;
-  const auto consider = [&first](time_point from, duration t) { first = std::min(first, later(from, t)); };
+  const auto consider = [&first](time_point from, duration t) { first = std::min(first, deadline_after(from, t)); };
   const time_point active_at = active_at_.load(std::memory_order_relaxed);
   if (state() == session_state::authenticating) consider(opened_at_, options().authentication_timeout);
   if (state() == session_state::active) consider(active_at, options().idle_after);
@@ -53,7 +53,7 @@ FAIRLEAD_DECL void session_core::on_timer(time_point now) {
 }
 
 FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
-  const auto is_over = [now](time_point from, duration t) { return now >= later(from, t); };
+  const auto is_over = [now](time_point from, duration t) { return now >= deadline_after(from, t); };
   const time_point active_at = active_at_.load(std::memory_order_relaxed);
   if (state() == session_state::authenticating && is_over(opened_at_, options().authentication_timeout)) {
     ended_with_ = errc::authentication_timeout;

@@ -2,13 +2,16 @@
 #define FAIRLEAD_NET_IMPL_TLS_IPP
 
 #include <fairlead/errc.hpp>
-#include <fairlead/net/detail/openssl.hpp>
+#include <fairlead/handshake/detail/ascii.hpp>
+#include <fairlead/handshake/detail/base64.hpp>
+#include <fairlead/net/detail/random.hpp>
+#include <fairlead/net/detail/tls_state.hpp>
 #include <fairlead/net/tls.hpp>
 
 #include <openssl/err.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
@@ -101,13 +104,6 @@ inline openssl_ptr<SSL> make_connection(SSL_CTX* context) {
   return ssl;
 }
 
-inline std::string lower_case(std::string name) {
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return name;
-}
-
 // --- Server.
 
 FAIRLEAD_DECL loaded_certificates::loaded_certificates(const tls_server_options& options) {
@@ -117,7 +113,7 @@ FAIRLEAD_DECL loaded_certificates::loaded_certificates(const tls_server_options&
   }
   // One for all certificates: a client that resumes is asked for no name.
   ticket_keys keys;
-  check_openssl(RAND_bytes(keys.data(), static_cast<int>(keys.size())) == 1, "TLS ticket keys");
+  draw_random(std::as_writable_bytes(std::span(keys)));
   for (const tls_certificate& certificate : options.certificates) add(certificate, options, keys);
 }
 
@@ -163,13 +159,13 @@ FAIRLEAD_DECL void loaded_certificates::add_names(SSL_CTX* context) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_DNS) continue;
     const auto* const text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-    by_name_.emplace(lower_case({text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}),
+    by_name_.emplace(to_lower({text, static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}),
                      context);
   }
 }
 
 FAIRLEAD_DECL SSL_CTX* loaded_certificates::find(std::string name) const {
-  name = lower_case(std::move(name));
+  name = to_lower(std::move(name));
   auto found = by_name_.find(name);
   if (found == by_name_.end()) {
     const std::size_t dot = name.find('.');
@@ -246,10 +242,7 @@ FAIRLEAD_DECL bool tls_client_state::is_pinned(X509* certificate) const {
   const int digested =
       EVP_Digest(key_info, static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(), nullptr);
   OPENSSL_free(key_info);
-  std::array<unsigned char, 45> base64{};
-  EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(digest.size()));
-  const std::string_view pin(reinterpret_cast<const char*>(base64.data()));
-  return digested == 1 && std::ranges::find(options_.pins, pin) != options_.pins.end();
+  return digested == 1 && std::ranges::find(options_.pins, base64_encode(digest)) != options_.pins.end();
 }
 
 FAIRLEAD_DECL void tls_client_state::keep(const std::string& peer, openssl_ptr<SSL_SESSION> session) {

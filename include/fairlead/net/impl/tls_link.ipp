@@ -2,7 +2,7 @@
 #define FAIRLEAD_NET_IMPL_TLS_LINK_IPP
 
 #include <fairlead/errc.hpp>
-#include <fairlead/net/detail/openssl.hpp>
+#include <fairlead/net/detail/tls_state.hpp>
 #include <fairlead/net/tls_link.hpp>
 #include <fairlead/shared_bytes.hpp>
 
@@ -70,7 +70,7 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     if (SSL_is_server(ssl_.get()) != 0) return;
     // The client speaks first.
     asio::post(executor_, [self = shared_from_this()] {
-      if (self->sink_ != nullptr) self->take({});
+      if (self->sink_ != nullptr) self->take({}, 0);
     });
   }
 
@@ -134,11 +134,12 @@ class tls_link final : public link, private link_sink, public std::enable_shared
 
   void on_bytes(std::span<std::byte> bytes) override {
     const auto self = shared_from_this();
-    if (unread_.empty() && whole_records(bytes) != 0) return take(bytes);
+    if (unread_.empty()) {
+      const std::size_t whole = whole_records(bytes);
+      return whole != 0 ? take(bytes, whole) : unread_.append(bytes);
+    }
     unread_.append(bytes);
-    if (whole_records(unread_.bytes()) == 0) return;
-    growing_bytes unread = std::move(unread_);
-    take(unread.bytes());
+    if (const std::size_t whole = whole_records(unread_.bytes()); whole != 0) take_unread(whole);
   }
 
   void on_writable() override {
@@ -164,8 +165,9 @@ class tls_link final : public link, private link_sink, public std::enable_shared
 
   // Nothing of the link is on its way in OpenSSL when the sink is called: the sink may write to another link of
   // the thread, whose buffers are these.
-  void take(std::span<std::byte> bytes) {
-    const std::size_t whole = whole_records(bytes);
+  //
+  // \param whole  How many bytes at the front OpenSSL is to get; see whole_records().
+  void take(std::span<std::byte> bytes, std::size_t whole) {
     encrypted_in_ = bytes.first(whole);
     if (!is_ready_) shake_hands();
     if (send_encrypted() && is_ready_) push();
@@ -176,12 +178,14 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     if (is_ready_ && unsent_.empty()) wake_writer();
   }
 
+  void take_unread(std::size_t whole) {
+    growing_bytes unread = std::move(unread_);
+    take(unread.bytes(), whole);
+  }
+
   void resume() {
     if (sink_ == nullptr || paused_) return;
-    if (std::exchange(has_more_, false)) {
-      growing_bytes unread = std::move(unread_);
-      take(unread.bytes());
-    }
+    if (std::exchange(has_more_, false)) take_unread(whole_records(unread_.bytes()));
     if (sink_ != nullptr && !paused_) below_->resume_reading();
   }
 
@@ -347,6 +351,7 @@ class tls_link final : public link, private link_sink, public std::enable_shared
     const std::array<std::span<const std::byte>, 1> gather{unsent_.bytes()};
     const write_result written = below_->write(gather);
     if (written.error) return fail(written.error);
+    if (written.size == 0) return;
     growing_bytes rest;
     rest.append(unsent_.bytes().subspan(written.size));
     unsent_ = std::move(rest);

@@ -250,46 +250,49 @@ FAIRLEAD_DECL errc connection::check_inflated(const detail::message_compression:
   return is_text && ends_message && !utf8_.complete() ? errc::bad_utf8 : errc::ok;
 }
 
+// Inflates from the front of `piece`, as message_compression::inflate() does, of a message of which `size_before`
+// bytes are out. Nothing when the connection failed.
+FAIRLEAD_DECL std::optional<connection::inflated_step> connection::inflate_step(
+    std::span<const std::byte>& piece, bool last_of_message, std::size_t size_before, event_sink& sink) {
+  const std::size_t left = options_->max_message_size - size_before;
+  const auto step = compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
+  const bool is_done = step.result == detail::inflate_result::done;
+  const bool ends_message = is_done && last_of_message;
+  if (const errc error = check_inflated(step, left, ends_message); error != errc::ok) {
+    fail(error, sink);
+    return std::nullopt;
+  }
+  return inflated_step{step.bytes, is_done, ends_message};
+}
+
 FAIRLEAD_DECL flow connection::receive_compressed_parts(std::span<const std::byte> piece,
                                                         bool last_of_message, event_sink& sink) {
   flow wanted = flow::proceed;
   for (;;) {
-    const std::size_t left = options_->max_message_size - inflated_size_;
-    const auto step = compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
-    const bool is_done = step.result == detail::inflate_result::done;
-    const bool ends_message = is_done && last_of_message;
-    if (const errc error = check_inflated(step, left, ends_message); error != errc::ok) {
-      fail(error, sink);
-      return flow::proceed;
-    }
-    inflated_size_ += step.bytes.size();
-    if (hand_out_part(step.bytes, ends_message, sink) == flow::pause) wanted = flow::pause;
-    if (is_done || state_ != state::open) return wanted;  // the sink may have closed the connection
+    const auto step = inflate_step(piece, last_of_message, inflated_size_, sink);
+    if (!step) return flow::proceed;
+    inflated_size_ += step->bytes.size();
+    if (hand_out_part(step->bytes, step->ends_message, sink) == flow::pause) wanted = flow::pause;
+    if (step->is_done || state_ != state::open) return wanted;  // the sink may have closed the connection
   }
 }
 
 FAIRLEAD_DECL flow connection::receive_compressed(std::span<const std::byte> piece, bool last_of_message,
                                                   event_sink& sink) {
   for (;;) {
-    const std::size_t left = options_->max_message_size - assembly_.size();
-    const auto step = compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
-    const bool is_done = step.result == detail::inflate_result::done;
-    const bool ends_message = is_done && last_of_message;
-    if (const errc error = check_inflated(step, left, ends_message); error != errc::ok) {
-      fail(error, sink);
-      return flow::proceed;
-    }
-    if (ends_message && assembly_.empty()) {
+    const auto step = inflate_step(piece, last_of_message, assembly_.size(), sink);
+    if (!step) return flow::proceed;
+    if (step->ends_message && assembly_.empty()) {
       in_message_ = false;
-      return sink.on_message({message_kind_, step.bytes});
+      return sink.on_message({message_kind_, step->bytes});
     }
-    assembly_.append(step.bytes);
-    if (ends_message) {
+    assembly_.append(step->bytes);
+    if (step->ends_message) {
       in_message_ = false;
       const shared_bytes whole = assembly_.freeze();
       return sink.on_message({message_kind_, whole});
     }
-    if (is_done) return flow::proceed;
+    if (step->is_done) return flow::proceed;
   }
 }
 

@@ -1,5 +1,5 @@
-#ifndef FAIRLEAD_NET_DETAIL_OPENSSL_HPP
-#define FAIRLEAD_NET_DETAIL_OPENSSL_HPP
+#ifndef FAIRLEAD_NET_DETAIL_TLS_STATE_HPP
+#define FAIRLEAD_NET_DETAIL_TLS_STATE_HPP
 
 // Only for the sources of TLS: OpenSSL's headers are not for users' files.
 
