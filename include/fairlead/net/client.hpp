@@ -92,6 +92,8 @@ struct client_options {
   /// Retry-After or Location. Must not throw. `head` ends with the call.
   std::function<void(const response_head& head)> on_response = nullptr;
 
+  std::shared_ptr<net_sink> sink{};  ///< As for a server's sessions.
+
   head_limits head{};  ///< What the head of the answer, or of the proxy's, may cost.
 };
 

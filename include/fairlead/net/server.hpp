@@ -8,6 +8,7 @@
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link.hpp>
 #include <fairlead/net/link_kind.hpp>
+#include <fairlead/net/net_counters.hpp>
 #include <fairlead/net/session.hpp>
 #include <fairlead/net/session_options.hpp>
 #include <fairlead/net/tls.hpp>
@@ -63,6 +64,9 @@ struct server_options {
 
   /// For routes that bring no options of their own.
   session_options session{};
+
+  /// Is told what happens to the sessions of all routes; null for nobody.
+  std::shared_ptr<net_sink> sink{};
 };
 
 /// Accepts connections, answers HTTP, and makes sessions of those that ask for an upgrade.
@@ -127,6 +131,13 @@ class server {
   /// asks included.
   void health(std::string path);
 
+  /// Answers GET and HEAD at `path` with `{"status":"ready"}`, or with 503 and `{"status":"not ready"}` while it would be
+  /// wrong to send new clients here: once stop() was called, or while `check` says false. For load balancers.
+  ///
+  /// \param check  Called for each request, on the connection's thread; what it throws counts as false. Null for
+  ///               always true.
+  void ready(std::string path, std::function<bool()> check = nullptr);
+
   /// Answers GET and HEAD below `prefix` with the files of a folder, each at most 64 MiB; hidden files and
   /// links that lead out of the folder are not there. A path that ends in `/` names its `index.html`. A file
   /// is read whole, on the connection's thread: for a few small ones. Throws std::system_error when the
@@ -157,6 +168,9 @@ class server {
   /// Stops accepting, for good, and closes every session with 1001; each has its close timeout. From any
   /// thread: returns at once, and takes effect on the server's.
   void stop();
+
+  /// What the sessions have done so far, on all threads together. From any thread.
+  net_counters counters() const noexcept;
 
   /// Connections now, whatever their state: sessions, and requests that are read or answered. From any
   /// thread.

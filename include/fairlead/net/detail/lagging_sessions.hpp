@@ -21,7 +21,7 @@ class charged_queue {
 
  protected:
   charged_queue() noexcept = default;
-  ~charged_queue() = default;
+  virtual ~charged_queue() = default;
 
   bool is_charged() const noexcept { return queue_size_ != 0; }
 

@@ -40,7 +40,7 @@ struct session_route {
   std::function<asio::awaitable<void>(session, request)> coroutine;  // empty when the callbacks receive
   session_options options;
   std::function<void(const session&, std::exception_ptr)> on_error;
-  std::shared_ptr<net_sink> sink;  // null for none
+  std::shared_ptr<net_sink> sink = nullptr;  // for none
 };
 
 /// A message_class that outlives the call that brought it.

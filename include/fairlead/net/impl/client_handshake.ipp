@@ -63,7 +63,8 @@ FAIRLEAD_DECL void client_handshake::enter(connect_stage stage, duration limit) 
 
 FAIRLEAD_DECL void client_handshake::start() {
   route_ = std::make_shared<session_route>(
-      session_route{std::move(options_.callbacks), nullptr, options_.session, std::move(options_.on_error)});
+      session_route{std::move(options_.callbacks), nullptr, options_.session, std::move(options_.on_error),
+                    options_.sink});
   key_ = make_websocket_key();
   extensions_ = offer_deflate(options_.session.deflate);
   host_field_ = url_.host_field();

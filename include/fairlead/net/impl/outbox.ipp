@@ -52,15 +52,11 @@ FAIRLEAD_DECL outbox::outcome outbox::push(const message_view& m, const message_
         break;
     }
   }
+  queued q{{m.keep(), piece::whole}, next_number_++, time_point::max(), {}, c.lane, c.policy};
+  if (c.policy == slow_policy::expire) q.expires_at = deadline_after(now, c.ttl);
+  if (c.policy == slow_policy::conflate) q.key = c.key;
   size_.fetch_add(cost, std::memory_order_relaxed);
-  const bool expires = c.policy == slow_policy::expire;
-  const bool has_key = c.policy == slow_policy::conflate;
-  take({{m.keep(), piece::whole},
-        next_number_++,
-        expires ? deadline_after(now, c.ttl) : time_point::max(),
-        has_key ? std::string(c.key) : std::string(),
-        c.lane,
-        c.policy});
+  take(std::move(q));
   return outcome::taken;
 }
 

@@ -81,6 +81,14 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
 
   std::uint16_t port() const noexcept { return port_; }
 
+  bool is_stopping() const noexcept { return is_stopping_; }
+
+  net_counters counters() const noexcept {
+    net_counters sum;
+    for (const loop& l : loops_) l.service.counters().add_to(sum);
+    return sum;
+  }
+
   void serve(link_ptr connection) {
     seal();
     begin(first(), std::move(connection));
@@ -160,7 +168,10 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     routes_->head = options_.head;
     routes_->handshake_timeout = options_.handshake_timeout;
     routes_->close_timeout = options_.session.connection.close_timeout;
-    for (auto& entry : routes_->sessions) entry.route->on_error = on_error;
+    for (auto& entry : routes_->sessions) {
+      entry.route->on_error = on_error;
+      entry.route->sink = options_.sink;
+    }
   }
 
   loop& loop_with_fewest() noexcept {
@@ -338,6 +349,22 @@ FAIRLEAD_DECL void server::health(std::string path) {
   });
 }
 
+FAIRLEAD_DECL void server::ready(std::string path, std::function<bool()> check) {
+  get(std::move(path), [weak = std::weak_ptr(impl_), check = std::move(check)](const request&) {
+    const auto self = weak.lock();
+    bool is_ready = self != nullptr && !self->is_stopping();
+    try {
+      is_ready = is_ready && (!check || check());
+    } catch (...) {
+      is_ready = false;
+    }
+    json_writer status;
+    status.begin_object().member("status", is_ready ? "ready" : "not ready").end_object();
+    return text_response(is_ready ? http_status::ok : http_status::service_unavailable,
+                         std::move(status).text() + "\n", "application/json");
+  });
+}
+
 FAIRLEAD_DECL void server::files(std::string prefix, const std::filesystem::path& folder) {
   if (prefix.empty() || prefix.front() != '/') {
     throw std::invalid_argument("the prefix '" + prefix + "' does not begin with '/'");
@@ -355,6 +382,7 @@ FAIRLEAD_DECL std::uint16_t server::port() const noexcept { return impl_->port()
 FAIRLEAD_DECL void server::serve(link_ptr connection) { impl_->serve(std::move(connection)); }
 FAIRLEAD_DECL void server::run() { impl_->run(); }
 FAIRLEAD_DECL void server::stop() { impl_->stop(); }
+FAIRLEAD_DECL net_counters server::counters() const noexcept { return impl_->counters(); }
 FAIRLEAD_DECL std::size_t server::connection_count() const noexcept { return impl_->connection_count(); }
 
 }  // namespace fairlead

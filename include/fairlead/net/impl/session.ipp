@@ -81,11 +81,11 @@ FAIRLEAD_DECL std::error_code session::try_close(close_code code, std::string_vi
 }
 
 FAIRLEAD_DECL void session::pause_reading() const {
-  if (core_) core_->pause_by_application();
+  if (core_) core_->pause(detail::pause_reason::by_application);
 }
 
 FAIRLEAD_DECL void session::resume_reading() const {
-  if (core_) core_->resume_by_application();
+  if (core_) core_->resume(detail::pause_reason::by_application);
 }
 
 FAIRLEAD_DECL bool session::is_open() const noexcept { return core_ && core_->is_open(); }

@@ -42,7 +42,7 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
   const session_service::turn turn(service_, *this);
   if (!options().kept_headers.empty()) {
     for (const std::string& name : options().kept_headers) {
-      if (const auto value = head.header(name)) context().headers.push_back({name, std::string(*value)});
+      if (const auto value = head.field(name)) context().headers.push_back(header_field{name, std::string(*value)});
     }
   }
   set_up(deflate);
@@ -258,7 +258,7 @@ FAIRLEAD_DECL std::string_view session_core::header(std::string_view name) const
   const session_context* const known = context_.load(std::memory_order_acquire);
   if (known == nullptr) return {};
   for (const header_field& field : known->headers) {
-    if (is_same_name(field.name, name)) return field.value;
+    if (equals_ignoring_case(field.name, name)) return field.value;
   }
   return {};
 }

@@ -1,15 +1,23 @@
 #ifndef FAIRLEAD_NET_IMPL_SESSION_SERVICE_IPP
 #define FAIRLEAD_NET_IMPL_SESSION_SERVICE_IPP
 
+#include <fairlead/net/detail/random.hpp>
 #include <fairlead/net/detail/session_core.hpp>
 #include <fairlead/net/detail/session_service.hpp>
 
 #include <asio/post.hpp>
 
 #include <cassert>
+#include <span>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+inline std::uint64_t random_loop_number() {
+  std::uint64_t number = 0;
+  draw_random(std::as_writable_bytes(std::span(&number, 1)));
+  return number;
+}
 
 FAIRLEAD_DECL session_service::session_service(asio::io_context& context)
     : asio::execution_context::service(context),
@@ -18,7 +26,7 @@ FAIRLEAD_DECL session_service::session_service(asio::io_context& context)
       wheel_(clock::now()),
       timer_(context),
       recent_(clock::now()),
-      loop_number_(random_number()) {}
+      loop_number_(random_loop_number()) {}
 
 FAIRLEAD_DECL session_service::~session_service() = default;
 
