@@ -8,6 +8,7 @@
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/completion.hpp>
 #include <fairlead/net/link_kind.hpp>
+#include <fairlead/net/net_counters.hpp>
 #include <fairlead/net/session.hpp>
 #include <fairlead/net/session_options.hpp>
 #include <fairlead/net/tls.hpp>

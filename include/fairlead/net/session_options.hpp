@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,8 @@ struct heartbeat_options {
   duration timeout = std::chrono::seconds(10);
 
   /// Sent in the lane for control in place of a ping, for peers that cannot see pings, as pages in a browser. Such
-  /// a peer has to answer with a message of any kind. Empty: pings.
-  std::string text{};
+  /// a peer has to answer with a message of any kind. Nothing: pings.
+  std::optional<message> question{};
 };
 
 /// Closes a session whose peer did not say in time who it is, or said it wrongly.
@@ -53,7 +54,7 @@ struct session_options {
   std::size_t queue_low = 256 * 1024;
 
   /// Bytes of messages in the queue, some bookkeeping for each included, from which the policy of a message decides
-  /// what becomes of it (message_class). Not above `queue_hard`.
+  /// what becomes of it (message_class). At most `queue_hard`, whatever it says.
   std::size_t queue_high = 1024 * 1024;
 
   /// Most bytes of messages in the queue. One more message that has to be kept is dropped and the session closed

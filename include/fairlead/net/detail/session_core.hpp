@@ -230,12 +230,12 @@ class session_core final : public endpoint,
   // charged_queue
   void give_way() override;
 
-  outbox::watermarks watermarks() const noexcept { return {options().queue_high, options().queue_hard}; }
+  outbox::watermarks watermarks() const noexcept;
   send_result take(const message_view& m, const message_class& c);
   send_result take_piece(message m, sent_as as);
   piece piece_of(sent_as as) noexcept;
   bool may_take() const noexcept { return !finished_ && !ended_with_ && connection_.is_open(); }
-  bool reserve(std::size_t size, slow_policy policy);
+  std::error_code reserve(std::size_t size, slow_policy policy);
   void on_taken();
   void pace();
   void hold(const session& source);

@@ -52,7 +52,7 @@ FAIRLEAD_DECL send_result session_core::try_send(message_view m, const message_c
     }
   }
   if (mailbox_->is_current()) return take(m, c);
-  if (!reserve(m.size(), c.policy)) return send_result::dropped;
+  if (reserve(m.size(), c.policy)) return send_result::dropped;
   const bool posted = on_own_thread([whole = m.keep(), kept = kept_class::of(c)](session_core& self) {
     self.outbox_.release(whole.size());
     self.take(whole, kept != nullptr ? kept->view() : message_class());
@@ -60,20 +60,24 @@ FAIRLEAD_DECL send_result session_core::try_send(message_view m, const message_c
   return posted ? send_result::posted : send_result::closed;
 }
 
-// Counts a message that is on its way from another thread. False when it has to be dropped, and with it maybe the
+FAIRLEAD_DECL outbox::watermarks session_core::watermarks() const noexcept {
+  return {std::min(options().queue_high, options().queue_hard), options().queue_hard};
+}
+
+// Counts a message that is on its way from another thread; an error when it has to be dropped, and with it maybe the
 // session.
-FAIRLEAD_DECL bool session_core::reserve(std::size_t size, slow_policy policy) {
+FAIRLEAD_DECL std::error_code session_core::reserve(std::size_t size, slow_policy policy) {
   const bool may_drop = policy == slow_policy::drop_newest || policy == slow_policy::drop_oldest ||
                         policy == slow_policy::expire;
   const bool is_dropped_early = policy == slow_policy::drop_newest;
-  if (outbox_.reserve(size, is_dropped_early ? options().queue_high : options().queue_hard)) return true;
+  if (outbox_.reserve(size, is_dropped_early ? watermarks().high : watermarks().hard)) return {};
   if (may_drop) {
     outbox_.count_drop(drop_reason::newest);
-  } else {
-    outbox_.count_drop(drop_reason::closed);
-    on_own_thread([](session_core& self) { self.disconnect(errc::queue_full); });
+    return errc::message_dropped;
   }
-  return false;
+  outbox_.count_drop(drop_reason::closed);
+  on_own_thread([](session_core& self) { self.disconnect(errc::queue_full); });
+  return errc::queue_full;
 }
 
 // It may come from another thread and too late: nothing is sent behind one that was dropped. But what was posted
@@ -114,7 +118,7 @@ FAIRLEAD_DECL piece session_core::piece_of(sent_as as) noexcept {
 }
 
 FAIRLEAD_DECL void session_core::on_taken() {
-  if (outbox_.size() >= options().queue_high) was_high_ = true;
+  if (outbox_.size() >= watermarks().high) was_high_ = true;
   touch();
   if (outbox_.size() > uncharged_size) charge();
 }
@@ -130,7 +134,7 @@ FAIRLEAD_DECL void session_core::send(message content, std::shared_ptr<kept_clas
   if (!mailbox_->is_current()) {
     if (!is_open()) return done.post(errc::closed);
     const slow_policy policy = kept != nullptr ? kept->plain.policy : slow_policy::queue;
-    if (!reserve(content.size(), policy)) return done.post(is_open() ? errc::message_dropped : errc::queue_full);
+    if (const std::error_code dropped = reserve(content.size(), policy)) return done.post(dropped);
     const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
     const bool posted = on_own_thread([content, kept, as, shared_done, wait_number](session_core& self) {
       self.outbox_.release(content.size());

@@ -11,11 +11,19 @@
 #include <span>
 #include <utility>
 
+#include <unistd.h>
+
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
+// Not a secret: where there is no randomness, which the client's keys say, time and place will do.
 inline std::uint64_t random_loop_number() {
   std::uint64_t number = 0;
-  draw_random(std::as_writable_bytes(std::span(&number, 1)));
+  try {
+    draw_random(std::as_writable_bytes(std::span(&number, 1)));
+  } catch (const std::system_error&) {
+    number = static_cast<std::uint64_t>(clock::now().time_since_epoch().count()) * 0x9E3779B97F4A7C15 +
+             static_cast<std::uint64_t>(::getpid());
+  }
   return number;
 }
 

@@ -84,8 +84,8 @@ FAIRLEAD_DECL void session_core::beat(time_point now) {
     case heartbeat::step::ask: break;
   }
   beat_sent_at_ = now;
-  if (!options().heartbeat.text.empty()) {
-    take(options().heartbeat.text, {.lane = lane::control});
+  if (const auto& question = options().heartbeat.question) {
+    take(*question, {.lane = lane::control});
     return;
   }
   const std::error_code closed = connection_.ping(std::as_bytes(std::span(&heartbeat_ping, 1)));
