@@ -156,6 +156,21 @@ TEST_CASE("a_message_that_is_not_to_be_compressed_is_not") {  // D10
   CHECK(counts.written_size > large_text.size());
 }
 
+TEST_CASE("a_message_in_parts_is_compressed") {  // RFC 7692 section 7.2.1
+  const bool takeover = GENERATE(false, true);
+  stage s;
+  record seen;
+  s.server().route("/", seen.callbacks(), with(deflating(takeover)));
+  link_counts counts;
+  const auto peer = join(s, deflating(takeover), counts);
+  REQUIRE(seen.ws);
+  const std::size_t written = counts.written_size;
+  for (int i = 0; i < 4; ++i) seen.ws->send_part(large_text, i == 3, [](std::error_code) {});
+  REQUIRE(s.run_until([&] { return peer->messages.size() == 1; }));
+  CHECK((peer->messages.front().text() == large_text + large_text + large_text + large_text));
+  CHECK(counts.written_size - written < large_text.size());
+}
+
 TEST_CASE("messages_that_wait_are_compressed_when_their_turn_comes") {
   stage s;
   record seen;

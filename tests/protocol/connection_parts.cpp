@@ -86,7 +86,7 @@ struct receiver {
   std::string compressed(const std::string& text) {
     detail::deflater deflater(15, 6, 8, memory);
     std::vector<std::byte> out;
-    deflater.deflate(bytes_of(text), false, out);
+    deflater.deflate(bytes_of(text), true, out);
     frame_header h = header_of(e.peer(), opcode::text, out.size());
     h.rsv1 = true;
     std::string payload = text_of(out);

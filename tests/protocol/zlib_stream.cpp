@@ -58,7 +58,8 @@ std::vector<std::string_view> single_bytes(std::string_view payload) {
 
 std::string deflated_by(deflater& z, std::string_view text, bool takeover) {
   std::vector<std::byte> out{std::byte{1}};  // what was there is replaced
-  z.deflate(bytes_of(text), takeover, out);
+  z.deflate(bytes_of(text), true, out);
+  if (!takeover) z.reset();
   return text_of(out);
 }
 

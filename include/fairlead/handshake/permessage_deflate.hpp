@@ -33,7 +33,8 @@ inline constexpr std::uint8_t min_send_window_bits = 9;
 /// | one decompressor | 2^window + 7,160, and 15 bits                           |  39,928 |
 /// |                  | 10 bits                                                 |   8,184 |
 ///
-/// With both takeovers off, the default, a session has neither: those of its thread serve all its sessions.
+/// With both takeovers off, the default, a session has neither: those of its thread serve all its sessions. But a
+/// message that is sent in parts has a compressor of its own from its first part to its last.
 struct deflate_options {
   bool enabled = false;
 
@@ -56,12 +57,13 @@ struct deflate_options {
   /// so in less time. Such a message ends in a block that says it is the last, which an RFC 7692 receiver has
   /// to take (section 7.2.3.4) and not all do: Chromium, npm `ws` and Python's `websockets` take it, with
   /// Boost.Beast the connection fails. So only for clients that are known. No other messages are concerned:
-  /// neither those of a session that takes over, nor with a window below 15 bits those larger than it.
+  /// neither those of a session that takes over, nor those in parts, nor with a window below 15 bits those larger
+  /// than it.
   ///
   /// Its compressor is the thread's: 202,759 bytes at level 1, otherwise 668,295.
   bool use_libdeflate = false;
 
-  /// Smaller messages are sent as they are, in bytes.
+  /// Smaller messages are sent as they are, in bytes; so are messages in parts whose first part is smaller.
   std::size_t min_size = 256;
 
   int level = 6;         ///< 1 (fast) to 9 (small), as zlib and libdeflate count.

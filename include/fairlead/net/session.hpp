@@ -190,8 +190,13 @@ class session {
 
   /// Sends a message in parts, of which this is the next one, or the first: for messages that are too large to
   /// be held, or not whole yet. Otherwise as send(). One message in parts at a time; what is sent by send()
-  /// and try_send() meanwhile leaves behind it. Parts are not compressed. A message that try_close() cuts off
-  /// stays unfinished, and the peer discards it.
+  /// and try_send() meanwhile leaves behind it. A message that try_close() cuts off stays unfinished, and the
+  /// peer discards it.
+  ///
+  /// Where compression was agreed on, the first part decides for all: the message is compressed unless that part
+  /// is uncompressed() or smaller than deflate_options::min_size. The peer can read each part when it arrives,
+  /// which costs each about five bytes more, so that small ones do not become smaller. Without `send_takeover`
+  /// the session holds a compressor meanwhile, 268,096 bytes by default: see deflate_options.
   ///
   /// \param part  Of the same kind as the first. Text may be cut within a character, and is UTF-8 in all.
   /// \param last  Ends the message.

@@ -156,8 +156,12 @@ class connection {
 
   /// Frames one message, in one frame, or the next piece of one. Requires writable(), and that the pieces of a
   /// message come in order with no other between them. The bytes are copied, shared, or, when they lie in what
-  /// receive() was given last, referred to until settle(). Text has to be UTF-8, and is not checked. Pieces are
-  /// not compressed.
+  /// receive() was given last, referred to until settle(). Text has to be UTF-8, and is not checked.
+  ///
+  /// Where compression was agreed on, a message in pieces is compressed when its first piece may be, and has
+  /// deflate_options::min_size bytes; what the others say of it does not count. Each piece can be read as soon
+  /// as it arrives, for about five bytes more. Without takeover a compressor is held from the first piece to the
+  /// last, or to the end of the connection.
   FAIRLEAD_DECL void send(message_view m, piece p = piece::whole);
 
   /// Frames messages from `source` while the connection is open and less than `quantum` bytes are framed.

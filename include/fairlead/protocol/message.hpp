@@ -81,7 +81,7 @@ class message_view {
     compression_ = m.compression();
   }
 
-  /// The same message, not to be compressed.
+  /// The same message, not to be compressed. Of a message in parts only what the first one says counts.
   message_view uncompressed() const noexcept {
     message_view m = *this;
     m.compression_ = fairlead::compression::never;

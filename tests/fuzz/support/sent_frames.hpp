@@ -80,6 +80,7 @@ struct sent_frames {
     std::string_view to_come = commanded.text();
     std::string_view unanswered = pings.text();
     newest_pong_.clear();
+    is_compressed_ = false;
     inflater_.forget();
     bool is_closed = false;
     while (!stream.empty()) {
@@ -122,20 +123,36 @@ struct sent_frames {
   void check_commanded(const plain_header& h, const frame_list::frame& f) {
     demand(h.opcode == (f.opcode & 15) && h.fin == ((f.opcode & goes_on) == 0),
            "just what was commanded is sent, in order");
-    if (h.rsv == 0) return demand(payload_ == f.payload, "as it was commanded");
-    demand(h.rsv == 4 && (h.opcode == 1 || h.opcode == 2) && h.fin, "only a whole message is compressed");
-    demand(compression && (f.opcode & never_compressed) == 0 && f.payload.size() >= compression->min_size,
-           "only what may be is compressed");
-    demand(compression->takeover || payload_.size() < f.payload.size(),
-           "without takeover it becomes smaller");
+    const bool begins = h.opcode == 1 || h.opcode == 2;
+    demand(h.rsv == 0 || (h.rsv == 4 && begins),
+           "only the first frame of a message says that it is compressed");
+    if (begins) begin_message(h, f);
+    if (h.opcode == 9 || !is_compressed_) return demand(payload_ == f.payload, "as it was commanded");
+    compressed_ += payload_;
+    text_ += f.payload;
+    if (!h.fin) return;
+    demand(compression->takeover || !begins || compressed_.size() < text_.size(),
+           "without takeover a whole message becomes smaller");
     if (!compression->takeover) inflater_.forget();
-    demand(inflater_.message(payload_, f.payload.size()) == inflated_as::whole, "it can be inflated");
-    demand(inflater_.text() == f.payload, "and is what was commanded");
+    demand(inflater_.message(compressed_, text_.size()) == inflated_as::whole, "it can be inflated");
+    demand(inflater_.text() == text_, "and is what was commanded");
     demand(inflater_.farthest() <= std::size_t{1} << compression->window_bits,
            "the agreed window is kept to");
   }
 
+  void begin_message(const plain_header& h, const frame_list::frame& f) {
+    is_compressed_ = h.rsv != 0;
+    compressed_.clear();
+    text_.clear();
+    demand(!is_compressed_ || (compression && (f.opcode & never_compressed) == 0 &&
+                               f.payload.size() >= compression->min_size),
+           "only what may be is compressed");
+  }
+
   std::string payload_;
+  bool is_compressed_ = false;  // the message that the last frame was of
+  std::string compressed_;      // of it so far,
+  std::string text_;            // and what that stands for
   std::string newest_pong_;
   plain_inflater inflater_;
 };

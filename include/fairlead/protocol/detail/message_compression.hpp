@@ -29,6 +29,11 @@ class message_compression {
   /// equal parameters and no takeover. May throw std::bad_alloc.
   FAIRLEAD_DECL std::optional<message_view> compress(const message_view& m);
 
+  /// The same for the next part of a message, with `p` not piece::whole. What the first part is decides for all
+  /// of them: they are compressed when it may be, and is not too small. Then each part is flushed, and can be
+  /// read at once; without takeover the message has a compressor of its own up to its last part.
+  FAIRLEAD_DECL std::optional<message_view> compress_part(const message_view& part, piece p);
+
   /// What one step of inflate() came to. `bytes` are valid until the next call, on any connection of the
   /// workspace.
   struct inflated {
@@ -44,19 +49,21 @@ class message_compression {
   FAIRLEAD_DECL inflated inflate(std::span<const std::byte>& in, bool last, std::size_t max_size);
 
  private:
+  deflater& own_deflater();
   bool is_for_libdeflate(std::size_t message_size) const noexcept;
   std::span<const std::byte> compress_alone(std::span<const std::byte> bytes);
   std::uint32_t form_key(std::size_t message_size) const noexcept;
 
   compression_workspace& workspace_;
   const deflate_options& options_;
-  std::unique_ptr<deflater> deflater_;  // while send_takeover_, from the first message on
+  std::unique_ptr<deflater> deflater_;  // while send_takeover_, from the first message on; or between parts
   std::unique_ptr<inflater> inflater_;  // while receive_takeover_, from the first message on; or within one
   std::uint8_t send_window_bits_;
   std::uint8_t receive_window_bits_;
   bool send_takeover_;
   bool use_libdeflate_;
   bool receive_takeover_;
+  bool compresses_parts_ = false;  // of the message that is being sent in parts
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

@@ -24,9 +24,13 @@ class deflater {
   deflater& operator=(const deflater&) = delete;
   FAIRLEAD_DECL ~deflater();
 
-  /// Puts the compressed form of a whole message, which is not empty, into `out`, in place of what is there.
-  /// \param takeover  Whether the next message may refer to this one.
-  FAIRLEAD_DECL void deflate(std::span<const std::byte> whole, bool takeover, std::vector<std::byte>& out);
+  /// Puts the compressed form of a message, or of its next part, into `out`, in place of what is there. All of
+  /// the part can be inflated without those that follow. May throw std::bad_alloc.
+  /// \param last  `part` ends the message.
+  FAIRLEAD_DECL void deflate(std::span<const std::byte> part, bool last, std::vector<std::byte>& out);
+
+  /// Forgets the messages before: the next one does not refer to them. Between messages.
+  FAIRLEAD_DECL void reset() noexcept;
 
  private:
   std::unique_ptr<z_stream_s> stream_;

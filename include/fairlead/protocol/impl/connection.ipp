@@ -424,9 +424,10 @@ FAIRLEAD_DECL void connection::send(message_view m, piece p) {
   h.op = begins ? opcode_of(m.kind()) : opcode::continuation;
   h.fin = p == piece::whole || p == piece::last;
   sending_pieces_ = !h.fin;
-  if (compression_ != nullptr && p == piece::whole) {
-    if (const auto compressed = compression_->compress(m)) {
-      h.rsv1 = true;
+  if (compression_ != nullptr) {
+    const auto compressed = p == piece::whole ? compression_->compress(m) : compression_->compress_part(m, p);
+    if (compressed) {
+      h.rsv1 = begins;  // the other frames do not have it (RFC 7692 section 6)
       return append_message(h, *compressed);
     }
   }

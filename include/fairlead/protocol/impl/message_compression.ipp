@@ -33,11 +33,7 @@ FAIRLEAD_DECL std::optional<message_view> message_compression::compress(const me
   if (m.compression() == compression::never) return std::nullopt;
   if (m.size() < std::max<std::size_t>(options_.min_size, 1)) return std::nullopt;
   if (send_takeover_) {
-    if (deflater_ == nullptr) {
-      deflater_ = std::make_unique<deflater>(send_window_bits_, options_.level, options_.memory_level,
-                                             workspace_.memory_size_);
-    }
-    deflater_->deflate(m.bytes(), true, workspace_.deflated_);
+    own_deflater().deflate(m.bytes(), true, workspace_.deflated_);
     return message_view(m.kind(), workspace_.deflated_);  // smaller or not: the compressor will refer to it
   }
   const std::uint32_t key = form_key(m.size());
@@ -54,6 +50,27 @@ FAIRLEAD_DECL std::optional<message_view> message_compression::compress(const me
   return form->empty() ? std::nullopt : std::optional(message_view(m.kind(), *form));
 }
 
+FAIRLEAD_DECL std::optional<message_view> message_compression::compress_part(const message_view& part,
+                                                                             piece p) {
+  // The size of the message is not known; its first part stands for it.
+  if (p == piece::first) {
+    compresses_parts_ = part.compression() == compression::allowed && part.size() >= options_.min_size;
+  }
+  if (!compresses_parts_) return std::nullopt;
+  const bool last = p == piece::last;
+  own_deflater().deflate(part.bytes(), last, workspace_.deflated_);
+  if (last && !send_takeover_) deflater_.reset();
+  return message_view(part.kind(), workspace_.deflated_);
+}
+
+FAIRLEAD_DECL deflater& message_compression::own_deflater() {
+  if (deflater_ == nullptr) {
+    deflater_ = std::make_unique<deflater>(send_window_bits_, options_.level, options_.memory_level,
+                                           workspace_.memory_size_);
+  }
+  return *deflater_;
+}
+
 // libdeflate's window is the largest: only a message that is no larger than a smaller one stays within it.
 FAIRLEAD_DECL bool message_compression::is_for_libdeflate(std::size_t message_size) const noexcept {
   return use_libdeflate_ &&
@@ -67,8 +84,9 @@ FAIRLEAD_DECL std::span<const std::byte> message_compression::compress_alone(
   if (is_for_libdeflate(bytes.size())) {
     return workspace_.whole_deflater_for(options_.level).deflate(bytes, out);
   }
-  workspace_.deflater_for(send_window_bits_, options_.level, options_.memory_level)
-      .deflate(bytes, false, out);
+  deflater& shared = workspace_.deflater_for(send_window_bits_, options_.level, options_.memory_level);
+  shared.deflate(bytes, true, out);
+  shared.reset();
   if (out.size() >= bytes.size()) return {};
   return out;
 }

@@ -68,12 +68,19 @@ FAIRLEAD_DECL deflater::deflater(int window_bits, int level, int memory_level, s
 
 FAIRLEAD_DECL deflater::~deflater() { deflateEnd(stream_.get()); }
 
-FAIRLEAD_DECL void deflater::deflate(std::span<const std::byte> whole, bool takeover,
+FAIRLEAD_DECL void deflater::reset() noexcept { deflateReset(stream_.get()); }
+
+FAIRLEAD_DECL void deflater::deflate(std::span<const std::byte> part, bool last,
                                      std::vector<std::byte>& out) {
-  assert(!whole.empty());
-  out.resize(deflateBound(stream_.get(), static_cast<uLong>(whole.size())) + deflate_tail.size() + 1);
+  if (part.empty()) {
+    // zlib flushes nothing twice. What came before ends with a block, so that all is there already, or the
+    // message ends with another empty block, of which the tail is removed (RFC 7692 section 7.2.3.6).
+    out.assign(last ? 1 : 0, std::byte{0x00});
+    return;
+  }
+  out.resize(deflateBound(stream_.get(), static_cast<uLong>(part.size())) + deflate_tail.size() + 1);
   std::size_t size = 0;
-  std::span<const std::byte> rest = whole;
+  std::span<const std::byte> rest = part;
   do {
     const uInt taken = zlib_size(rest.size());
     stream_->next_in = zlib_bytes(rest);
@@ -90,8 +97,7 @@ FAIRLEAD_DECL void deflater::deflate(std::span<const std::byte> whole, bool take
     } while (stream_->avail_out == 0);
   } while (!rest.empty());
   assert(size > deflate_tail.size());
-  out.resize(size - deflate_tail.size());
-  if (!takeover) deflateReset(stream_.get());
+  out.resize(last ? size - deflate_tail.size() : size);
 }
 
 FAIRLEAD_DECL inflater::inflater(int window_bits, std::size_t& memory_size)
