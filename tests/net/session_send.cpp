@@ -508,6 +508,7 @@ TEST_CASE("a_large_message_is_sent_by_reference") {
       pieces.insert(pieces.end(), gather.begin(), gather.end());
       return inner->write(gather);
     }
+    void notify_writable() override { inner->notify_writable(); }
     void pause_reading() override { inner->pause_reading(); }
     void resume_reading() override { inner->resume_reading(); }
     void shutdown_sending() override { inner->shutdown_sending(); }
