@@ -4,6 +4,7 @@
 // Before what it needs of the sessions' own headers, which know each other.
 #include <fairlead/net/session.hpp>
 
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/detail/session_core.hpp>
 #include <fairlead/testing/virtual_clock.hpp>
 
