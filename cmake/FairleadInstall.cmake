@@ -2,9 +2,10 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-set(fairlead_targets fairlead fairlead_header_only)
+set(fairlead_targets fairlead fairlead_header_only fairlead_testing)
 set_target_properties(fairlead PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set_target_properties(fairlead_header_only PROPERTIES EXPORT_NAME header_only)
+set_target_properties(fairlead_testing PROPERTIES EXPORT_NAME testing)
 if(TARGET fairlead_asio)
   list(APPEND fairlead_targets fairlead_asio)
   set_target_properties(fairlead_asio PROPERTIES EXPORT_NAME asio

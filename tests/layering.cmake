@@ -8,7 +8,8 @@ set(may_include_wire "simdjson")
 set(may_include_handshake "openssl")
 set(may_include_protocol "wire;handshake;zlib;libdeflate")
 set(may_include_net "wire;handshake;protocol;asio;openssl")
-set(layers wire handshake protocol net)
+set(may_include_testing "wire;handshake;protocol;net;asio")
+set(layers wire handshake protocol net testing)
 
 # A third-party include, by the library it belongs to.
 function(library_of include result)

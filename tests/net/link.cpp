@@ -19,7 +19,7 @@ link_form any_form() { return GENERATE(from_range(all_link_forms)); }
 // A memory pair has no transport that could break: its peer can only close, which is an end of input.
 link_form any_socket_form() {
   return GENERATE(link_form::epoll_tcp, link_form::epoll_local, link_form::asio_tcp, link_form::asio_local,
-                  link_form::tls_epoll_tcp, link_form::tls_asio_local);
+                  link_form::fault_epoll_tcp, link_form::tls_epoll_tcp, link_form::tls_asio_local);
 }
 
 }  // namespace

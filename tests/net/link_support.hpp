@@ -6,6 +6,7 @@
 #include <fairlead/net/link.hpp>
 #include <fairlead/net/memory_link.hpp>
 #include <fairlead/net/tls_link.hpp>
+#include <fairlead/testing/fault_link.hpp>
 #include <fairlead/time.hpp>
 
 #include <support/certificates.hpp>
@@ -20,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -310,14 +312,17 @@ enum class link_form {
   epoll_local,
   asio_tcp,
   asio_local,
+  fault_memory,
+  fault_epoll_tcp,
   tls_memory,
   tls_epoll_tcp,
   tls_asio_local,
 };
 
 inline constexpr std::array all_link_forms{
-    link_form::memory,     link_form::epoll_tcp,  link_form::epoll_local,   link_form::asio_tcp,
-    link_form::asio_local, link_form::tls_memory, link_form::tls_epoll_tcp, link_form::tls_asio_local};
+    link_form::memory,        link_form::epoll_tcp,     link_form::epoll_local,     link_form::asio_tcp,
+    link_form::asio_local,    link_form::fault_memory,  link_form::fault_epoll_tcp, link_form::tls_memory,
+    link_form::tls_epoll_tcp, link_form::tls_asio_local};
 
 inline std::string name_of(link_form form) {
   constexpr std::array names{"memory",
@@ -325,6 +330,8 @@ inline std::string name_of(link_form form) {
                              "epoll over a local socket",
                              "Asio over TCP",
                              "Asio over a local socket",
+                             "a fault link without faults over memory",
+                             "a fault link without faults in an epoll set over TCP",
                              "TLS over memory",
                              "TLS in an epoll set over TCP",
                              "TLS with Asio over a local socket"};
@@ -332,11 +339,16 @@ inline std::string name_of(link_form form) {
 }
 
 inline bool is_tls(link_form form) { return form >= link_form::tls_memory; }
+inline bool has_faults(link_form form) {
+  return form == link_form::fault_memory || form == link_form::fault_epoll_tcp;
+}
 
-/// The form that is below one with TLS.
+/// The form that is below one with TLS, or below a fault link.
 inline link_form below(link_form form) {
   switch (form) {
+    case link_form::fault_memory:
     case link_form::tls_memory: return link_form::memory;
+    case link_form::fault_epoll_tcp:
     case link_form::tls_epoll_tcp: return link_form::epoll_tcp;
     case link_form::tls_asio_local: return link_form::asio_local;
     default: return form;
@@ -353,6 +365,11 @@ inline fairlead::link_ptr make_asio_link(asio::io_context& context, descriptor s
 struct joined_links {
   explicit joined_links(link_form f) : form(f) {
     join(below(form));
+    if (has_faults(form)) {
+      const auto plan = std::make_shared<fairlead::fault_plan>();
+      near.link = fairlead::make_fault_link(context, std::move(near.link), plan);
+      far.link = fairlead::make_fault_link(context, std::move(far.link), plan);
+    }
     if (!is_tls(form)) return;
     const certificates::usual& usual = certificates::usual::instance();
     near.link = fairlead::make_tls_link(context.get_executor(), std::move(near.link), usual.server());

@@ -6,5 +6,5 @@ set(missing "")
 if(MISSING)
   set(missing "-DCMAKE_DISABLE_FIND_PACKAGE_${MISSING}=ON")
 endif()
-consume("${build}" -DWAY=find_package -DVERSION=0.1 "-DTARGET=${TARGET}" "-DASIO_TARGET=${ASIO_TARGET}" ${missing}
+consume("${build}" -DWAY=find_package -DVERSION=0.1 "-DCOMPONENTS=${COMPONENTS}" "-DTARGET=${TARGET}" "-DASIO_TARGET=${ASIO_TARGET}" ${missing}
   "-DCMAKE_PREFIX_PATH=${WORK}/${PREFIX}")

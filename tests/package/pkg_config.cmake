@@ -11,6 +11,6 @@ foreach(macro FAIRLEAD_SEPARATE_COMPILATION ASIO_STANDALONE)
 endforeach()
 string(REGEX MATCH "-L([^;]+)" libdir "${libs}")
 set(libdir "${CMAKE_MATCH_1}")
-run("${CXX}" -std=c++20 "${here}/consumer/main.cpp" "${here}/consumer/echo.cpp" ${cflags} ${libs} "-Wl,-rpath,${libdir}"
-  -o "${build}/consumer")
+run("${CXX}" -std=c++20 "${here}/consumer/main.cpp" "${here}/consumer/echo.cpp" "${here}/consumer/timeout.cpp"
+  ${cflags} ${libs} "-Wl,-rpath,${libdir}" -o "${build}/consumer")
 run("${build}/consumer")

@@ -14,6 +14,14 @@ std::atomic<std::size_t> taken = 0;
 std::atomic<std::ptrdiff_t> live = 0;
 std::atomic<std::ptrdiff_t> most_live = 0;
 
+std::atomic<bool> may_fail = false;
+std::atomic<std::size_t> until_failure = 0;  // 0 for none any more
+
+bool must_fail() noexcept {
+  if (!may_fail.load(relaxed) || until_failure.load(relaxed) == 0) return false;
+  return until_failure.fetch_sub(1, relaxed) == 1;
+}
+
 std::ptrdiff_t size_of(void* block) noexcept {
   return static_cast<std::ptrdiff_t>(malloc_usable_size(block));
 }
@@ -33,15 +41,25 @@ void subtract(void* block) noexcept { live.fetch_sub(size_of(block), relaxed); }
 extern "C" {
 void* __real_malloc(std::size_t size);
 void* __real_realloc(void* block, std::size_t size);
+void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
 void __real_free(void* block);
 
 void* __wrap_malloc(std::size_t size) {
+  if (must_fail()) return nullptr;
   void* block = __real_malloc(size);
   add(block);
   return block;
 }
 
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
+  if (must_fail()) return nullptr;
+  void* block = __real_aligned_alloc(alignment, size);
+  add(block);
+  return block;
+}
+
 void* __wrap_realloc(void* block, std::size_t size) {
+  if (must_fail()) return nullptr;
   subtract(block);
   void* moved = __real_realloc(block, size);
   add(moved);
@@ -80,3 +98,13 @@ std::size_t heap_watch::allocations() const noexcept { return taken - allocation
 std::ptrdiff_t heap_watch::growth() const noexcept { return live - live_before_; }
 
 std::ptrdiff_t heap_watch::peak() const noexcept { return most_live - live_before_; }
+
+heap_failure::heap_failure(std::size_t k) noexcept { until_failure = k; }
+
+heap_failure::~heap_failure() { until_failure = 0; }
+
+bool heap_failure::has_struck() const noexcept { return until_failure == 0; }
+
+heap_failure::window::window() noexcept { may_fail = true; }
+
+heap_failure::window::~window() { may_fail = false; }

@@ -21,4 +21,26 @@ class heap_watch {
   std::ptrdiff_t live_before_;
 };
 
+/// Refuses the `k`-th allocation, counted from 1, of those in its windows: malloc, realloc, aligned_alloc and operator
+/// new say so as they always do. One at a time; what other threads take meanwhile counts too.
+class heap_failure {
+ public:
+  explicit heap_failure(std::size_t k) noexcept;
+  heap_failure(const heap_failure&) = delete;
+  heap_failure& operator=(const heap_failure&) = delete;
+  ~heap_failure();
+
+  /// The k-th was asked for, and refused.
+  bool has_struck() const noexcept;
+
+  /// The time in which allocations are counted.
+  class window {
+   public:
+    window() noexcept;
+    window(const window&) = delete;
+    window& operator=(const window&) = delete;
+    ~window();
+  };
+};
+
 #endif

@@ -18,6 +18,7 @@
 #include <span>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -26,10 +27,11 @@ class epoll_set;
 
 namespace detail {
 
-/// A descriptor in an epoll set. Freed by the set, after the batch in which it was removed.
+/// A descriptor in an epoll set, closed with it at the latest. Freed by the set, after the batch in which it was
+/// removed.
 class epoll_entry {
  public:
-  virtual ~epoll_entry() = default;
+  virtual ~epoll_entry();
 
   /// \param events  What epoll_wait reported. May remove this entry or any other.
   virtual void on_ready(std::uint32_t events) = 0;
@@ -102,9 +104,12 @@ class epoll_set final : public asio::execution_context::service {
   void count_read(std::size_t n) noexcept { batch_bytes_ += n; }
 
  private:
+  static constexpr std::uint32_t no_slot = UINT32_MAX;
+
   struct slot {
     std::unique_ptr<detail::epoll_entry> entry;
     std::uint32_t generation = 0;
+    std::uint32_t next = no_slot;  // in the list of the free, or of the removed; so removing needs no memory
   };
 
   // A batch ends after so many sockets or bytes; then the other handlers of the io_context get their turn.
@@ -118,23 +123,64 @@ class epoll_set final : public asio::execution_context::service {
   void shutdown() override;
   void notify_fork(asio::execution_context::fork_event event) override;
 
+  // Where Asio keeps the set's one handler, which waits for the set or serves it again: a set that could not be armed
+  // for want of memory would be deaf for good.
+  template <class T>
+  struct handler_allocator {
+    using value_type = T;
+
+    explicit handler_allocator(epoll_set& s) noexcept : set(&s) {}
+    template <class U>
+    handler_allocator(const handler_allocator<U>& other) noexcept : set(other.set) {}
+
+    T* allocate(std::size_t n) {
+      static_assert(alignof(T) <= alignof(std::max_align_t));
+      if (n * sizeof(T) > sizeof set->handler_memory_ || std::exchange(set->handler_memory_used_, true)) {
+        return static_cast<T*>(::operator new(n * sizeof(T)));
+      }
+      return reinterpret_cast<T*>(set->handler_memory_);
+    }
+    void deallocate(T* memory, std::size_t) noexcept {
+      if (reinterpret_cast<std::byte*>(memory) != set->handler_memory_) return ::operator delete(memory);
+      set->handler_memory_used_ = false;
+    }
+
+    template <class U>
+    bool operator==(const handler_allocator<U>& other) const noexcept {
+      return set == other.set;
+    }
+
+    epoll_set* set;
+  };
+
+  struct waiter {
+    using allocator_type = handler_allocator<std::byte>;
+    allocator_type get_allocator() const noexcept { return allocator_type(set); }
+    void operator()(std::error_code ec = {}) const { set.on_wait(ec); }
+    epoll_set& set;
+  };
+
   void open();
+  void on_wait(std::error_code ec);
   epoll_event event_of(const detail::epoll_entry& entry) const noexcept;
   void arm();
   void serve();
   bool serve_batch();
   void end_turn();
   void check_thread();
+  void free_removed() noexcept;
 
   asio::io_context& context_;
   asio::posix::stream_descriptor set_;
+  alignas(std::max_align_t) std::byte handler_memory_[256];
+  bool handler_memory_used_ = false;
   std::thread::id thread_;
   bool armed_ = false;
   bool in_batch_ = false;
   std::size_t size_ = 0;
   std::vector<slot> slots_;
-  std::vector<std::uint32_t> free_slots_;
-  std::vector<std::unique_ptr<detail::epoll_entry>> removed_;
+  std::uint32_t free_ = no_slot;
+  std::uint32_t removed_ = no_slot;
 
   // The events of the current batch; what a batch did not get to is served first in the next one, so nobody
   // starves.

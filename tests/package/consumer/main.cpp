@@ -1,4 +1,7 @@
 // Sends a message through a session; ends with 0 only when it comes back.
 bool echo_comes_back();
 
-int main() { return echo_comes_back() ? 0 : 1; }
+// Waits ten seconds of virtual time for a server's deadline, behind a link that stalls.
+bool timeout_is_met();
+
+int main() { return echo_comes_back() && timeout_is_met() ? 0 : 1; }

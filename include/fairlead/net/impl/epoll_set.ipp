@@ -7,11 +7,16 @@
 #include <asio/post.hpp>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <unistd.h>
 
 namespace fairlead::inline FAIRLEAD_ABI {
+
+FAIRLEAD_DECL detail::epoll_entry::~epoll_entry() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
 
 FAIRLEAD_DECL epoll_set::epoll_set(asio::io_context& context)
     : asio::execution_context::service(context),
@@ -33,7 +38,7 @@ FAIRLEAD_DECL void epoll_set::shutdown() {
   // The entries stay until the set itself goes: the sinks may belong to a service that is shut down after
   // this one, and close their links then.
   for (const slot& s : slots_) {
-    if (s.entry == nullptr) continue;
+    if (s.entry == nullptr || s.entry->descriptor_ < 0) continue;
     ::close(std::exchange(s.entry->descriptor_, -1));
     s.entry->registered_ = false;
   }
@@ -57,22 +62,35 @@ FAIRLEAD_DECL void epoll_set::notify_fork(asio::execution_context::fork_event ev
 }
 
 FAIRLEAD_DECL link_ptr epoll_set::make_link(int socket) {
-  auto entry = std::make_unique<detail::epoll_link>(*this, socket);
+  std::unique_ptr<detail::epoll_link> entry;
+  try {
+    entry = std::make_unique<detail::epoll_link>(*this, socket);
+  } catch (...) {
+    ::close(socket);
+    throw;
+  }
   detail::epoll_link* const l = entry.get();
   add(std::move(entry));
   return link_ptr(l);
 }
 
 FAIRLEAD_DECL void epoll_set::add(std::unique_ptr<detail::epoll_entry> entry) {
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+  if (free_ == no_slot) {
     slots_.emplace_back();
+    free_ = static_cast<std::uint32_t>(slots_.size() - 1);
   }
-  entry->slot_ = free_slots_.back();
-  free_slots_.pop_back();
-  slots_[entry->slot_].entry = std::move(entry);
+  detail::epoll_entry& added = *entry;
+  added.slot_ = free_;
+  slot& s = slots_[free_];
+  free_ = std::exchange(s.next, no_slot);
+  s.entry = std::move(entry);
   ++size_;
-  arm();
+  try {
+    arm();
+  } catch (...) {
+    remove(added);
+    throw;
+  }
 }
 
 // Never a pointer: an event of this batch may be for an entry that an earlier one of it removed.
@@ -104,26 +122,42 @@ FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept {
   ::close(std::exchange(entry.descriptor_, -1));
   slot& s = slots_[entry.slot_];
   ++s.generation;
-  free_slots_.push_back(entry.slot_);
   --size_;
   // The entry may be on the call stack; serve_batch() frees it.
-  removed_.push_back(std::move(s.entry));
-  if (!in_batch_ && removed_.size() == 1) asio::post(context_, [this] { removed_.clear(); });
+  s.next = std::exchange(removed_, entry.slot_);
+  if (!in_batch_ && s.next == no_slot) {
+    try {
+      asio::post(context_, [this] { free_removed(); });
+    } catch (const std::bad_alloc&) {  // then the next batch frees it, or the set's end
+    }
+  }
   if (size_ != 0) return;
   thread_ = {};
   if (armed_) set_.cancel();
 }
 
+FAIRLEAD_DECL void epoll_set::free_removed() noexcept {
+  while (removed_ != no_slot) {
+    const std::uint32_t index = removed_;
+    slot& s = slots_[index];
+    removed_ = std::exchange(s.next, free_);
+    free_ = index;
+    s.entry.reset();
+  }
+}
+
 FAIRLEAD_DECL void epoll_set::arm() {
   if (armed_ || in_batch_ || size_ == 0) return;
+  set_.async_wait(asio::posix::stream_descriptor::wait_read, waiter{*this});
   armed_ = true;
-  set_.async_wait(asio::posix::stream_descriptor::wait_read, [this](std::error_code ec) {
-    if (ec == asio::error::operation_aborted && size_ == 0) {
-      armed_ = false;
-      return;
-    }
-    serve();
-  });
+}
+
+FAIRLEAD_DECL void epoll_set::on_wait(std::error_code ec) {
+  if (ec == asio::error::operation_aborted && size_ == 0) {
+    armed_ = false;
+    return;
+  }
+  serve();
 }
 
 FAIRLEAD_DECL void epoll_set::check_thread() {
@@ -143,7 +177,7 @@ FAIRLEAD_DECL void epoll_set::serve() {
     bool again = true;
     for (int i = 0; again && i < batches_a_turn; ++i) again = serve_batch();
   } catch (...) {  // from a sink, out of run(), which may be called again
-    removed_.clear();
+    free_removed();
     end_turn();
     throw;
   }
@@ -153,8 +187,8 @@ FAIRLEAD_DECL void epoll_set::serve() {
 FAIRLEAD_DECL void epoll_set::end_turn() {
   in_batch_ = false;
   if (first_event_ == last_event_) return arm();
+  asio::post(context_, waiter{*this});
   armed_ = true;
-  asio::post(context_, [this] { serve(); });
 }
 
 // True when another batch should follow at once.
@@ -173,7 +207,7 @@ FAIRLEAD_DECL bool epoll_set::serve_batch() {
       slots_[index].entry->on_ready(event.events);
     }
   }
-  removed_.clear();
+  free_removed();
   return count >= large_batch && batch_bytes_ < batch_bytes;
 }
 

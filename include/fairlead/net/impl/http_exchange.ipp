@@ -7,6 +7,8 @@
 #include <fairlead/net/detail/http_exchange.hpp>
 
 #include <array>
+#include <new>
+#include <optional>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -18,15 +20,18 @@ FAIRLEAD_DECL void http_exchange::begin(session_service& service, link_ptr l,
     exchange->link_->start(*exchange);
   } catch (const std::system_error&) {  // the system watches no more descriptors
     exchange->end();
+  } catch (...) {
+    exchange->end();
+    throw;
   }
 }
 
 FAIRLEAD_DECL http_exchange::http_exchange(session_service& service, link_ptr l,
                                            std::shared_ptr<const route_table> routes)
     : service_(service), link_(std::move(l)), routes_(std::move(routes)), parser_(routes_->head) {
-  service_.add(*this);
   // From the accept, not from the last byte: who sends one byte now and then is not waited for.
   service_.schedule_in(*this, routes_->handshake_timeout);
+  service_.add(*this);
 }
 
 FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
@@ -36,10 +41,17 @@ FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
     if (discarded_size_ > max_discarded_size) end();
     return;
   }
-  const parse_result parsed = parser_.feed(bytes);
+  parse_result parsed;
+  response refusal;
+  try {
+    parsed = parser_.feed(bytes);
+    if (parsed.state == parse_state::failed) refusal = error_response(parsed.error);
+  } catch (const std::bad_alloc&) {  // so it is everywhere here: this connection ends, and no other
+    return end();
+  }
   switch (parsed.state) {
     case parse_state::need_more: return;
-    case parse_state::failed: return respond(error_response(parsed.error), false);
+    case parse_state::failed: return respond(refusal, false);
     case parse_state::done: return on_head(bytes.subspan(parsed.consumed));
   }
 }
@@ -47,46 +59,67 @@ FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
 FAIRLEAD_DECL void http_exchange::on_head(std::span<std::byte> behind) {
   request head = parser_.take();
   const bool head_only = head.method() == "HEAD";
+  std::shared_ptr<const session_route> route;
+  upgrade_request wanted;
   response answer;
   try {
     if (wants_upgrade(head)) {
-      const auto route = routes_->find_session(head);
-      const upgrade_request wanted = check_upgrade(head);
-      if (route != nullptr && wanted.error == errc::ok)
-        return upgrade(route, wanted, std::move(head), behind);
-      answer = route == nullptr ? text_response(http_status::not_found, "there is nothing here\n")
-                                : error_response(wanted.error);
+      route = routes_->find_session(head);
+      wanted = check_upgrade(head);
+      if (route == nullptr) {
+        answer = text_response(http_status::not_found, "there is nothing here\n");
+      } else if (wanted.error != errc::ok) {
+        answer = error_response(wanted.error);
+        route = nullptr;
+      }
     } else {
       answer = routes_->answer(head);
     }
+  } catch (const std::bad_alloc&) {
+    return end();
   } catch (...) {
     answer = text_response(http_status::internal_server_error, "this went wrong on our side\n");
   }
+  if (route != nullptr) return upgrade(std::move(route), wanted, std::move(head), behind);
   respond(answer, head_only);
 }
 
 FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> route,
                                           const upgrade_request& wanted, request head,
                                           std::span<std::byte> behind) {
-  const std::string_view subprotocol =
-      choose_subprotocol(wanted.subprotocols, route->options.subprotocols).value_or(std::string_view());
-  response accepted = upgrade_response(wanted.key, subprotocol);
-  const auto deflate = accept_deflate(wanted.extensions, route->options.deflate);
-  if (deflate) accepted.add("Sec-WebSocket-Extensions", deflate->response);
-  const std::string answer = encode(accepted).bytes;
-  session_service& service = service_;
-  auto* const core = new session_core(service, role::server, std::move(link_), std::move(route), subprotocol);
+  std::string answer;
+  std::optional<accepted_deflate> deflate;
+  session_core* core = nullptr;
+  try {
+    const std::string_view subprotocol =
+        choose_subprotocol(wanted.subprotocols, route->options.subprotocols).value_or(std::string_view());
+    response accepted = upgrade_response(wanted.key, subprotocol);
+    deflate = accept_deflate(wanted.extensions, route->options.deflate);
+    if (deflate) accepted.add("Sec-WebSocket-Extensions", deflate->response);
+    answer = encode(accepted).bytes;
+    core = new session_core(service_, role::server, std::move(link_), std::move(route), subprotocol);
+  } catch (const std::bad_alloc&) {
+    return end();
+  }
   end();  // the link has another sink from here on
-  core->open(answer, deflate ? &deflate->params : nullptr, std::move(head), behind);
+  try {
+    core->open(answer, deflate ? &deflate->params : nullptr, std::move(head), behind);
+  } catch (...) {  // out of memory, or the link cannot be watched
+    core->abort();
+  }
 }
 
 FAIRLEAD_DECL void http_exchange::respond(const response& answer, bool head_only) {
-  encoded_response encoded = encode(answer, head_only);
-  if (encoded.error != errc::ok) {  // a handler's answer that must not go on the wire
-    encoded =
-        encode(text_response(http_status::internal_server_error, "this went wrong on our side\n"), head_only);
+  try {
+    encoded_response encoded = encode(answer, head_only);
+    if (encoded.error != errc::ok) {  // a handler's answer that must not go on the wire
+      encoded = encode(text_response(http_status::internal_server_error, "this went wrong on our side\n"),
+                       head_only);
+    }
+    output_ = std::move(encoded.bytes);
+  } catch (const std::bad_alloc&) {
+    return end();
   }
-  output_ = std::move(encoded.bytes);
   responding_ = true;
   service_.schedule_in(*this, routes_->handshake_timeout);
   write();

@@ -6,6 +6,8 @@
 #include <asio/post.hpp>
 #include <asio/system_executor.hpp>
 
+#include <exception>
+
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
 FAIRLEAD_DECL bool mailbox::post(task t) {
@@ -13,7 +15,14 @@ FAIRLEAD_DECL bool mailbox::post(task t) {
   if (closed_) return false;
   letters_.push_back(std::move(t));
   // Inside the lock: close() has to wait, for after it the context is gone.
-  if (letters_.size() == 1) asio::post(*context_, [self = shared_from_this()] { self->drain(); });
+  if (letters_.size() != 1) return true;
+  try {
+    asio::post(*context_, [self = shared_from_this()] { self->drain(); });
+  } catch (...) {
+    t = std::move(letters_.back());  // destroyed outside the lock: it may own what calls back
+    letters_.clear();                // else no later letter would be fetched either
+    throw;
+  }
   return true;
 }
 
@@ -30,7 +39,15 @@ FAIRLEAD_DECL void mailbox::drain() {
     const std::lock_guard lock(mutex_);
     letters.swap(letters_);
   }
-  for (task& letter : letters) letter();
+  std::exception_ptr error;
+  for (task& letter : letters) {
+    try {
+      letter();
+    } catch (...) {  // the others are not to be lost with it
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
 }
 
 FAIRLEAD_DECL void mailbox::close() noexcept {

@@ -25,6 +25,7 @@
 #include <cassert>
 #include <cerrno>
 #include <csignal>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -216,11 +217,28 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
 
   void on_accept(int socket) {
     detail::set_no_delay(socket);
+    accepted_socket owned(socket);
     loop& l = loop_with_fewest();
-    if (&l == &first()) return begin(l, asio::use_service<epoll_set>(l.context).make_link(socket));
-    asio::post(l.context, [this, &l, owned = accepted_socket(socket)]() mutable {
-      begin(l, asio::use_service<epoll_set>(l.context).make_link(std::exchange(owned.descriptor, -1)));
+    if (&l == &first()) return begin_epoll(l, owned);
+    without_memory_lose_one([&] {
+      asio::post(l.context, [this, &l, mine = std::move(owned)]() mutable { begin_epoll(l, mine); });
     });
+  }
+
+  void begin_epoll(loop& l, accepted_socket& owned) {
+    without_memory_lose_one([&] {
+      auto& set = asio::use_service<epoll_set>(l.context);
+      begin(l, set.make_link(std::exchange(owned.descriptor, -1)));
+    });
+  }
+
+  // Out of memory the connection that is being accepted is closed, and the next one may find some again.
+  template <class Function>
+  static void without_memory_lose_one(Function accept) {
+    try {
+      accept();
+    } catch (const std::bad_alloc&) {
+    }
   }
 
   // The same as for the epoll set's listener: each would be reported again at once, and for ever.
@@ -253,9 +271,13 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   }
 
   void begin_asio(loop& l, stream::socket socket) {
-    if (&l == &first()) return begin(l, make_asio_link(std::move(socket)));
-    asio::post(l.context, [this, &l, accepted = std::move(socket)]() mutable {
-      begin(l, make_asio_link(std::move(accepted)));
+    if (&l == &first()) {
+      return without_memory_lose_one([&] { begin(l, make_asio_link(std::move(socket))); });
+    }
+    without_memory_lose_one([&] {
+      asio::post(l.context, [this, &l, accepted = std::move(socket)]() mutable {
+        without_memory_lose_one([&] { begin(l, make_asio_link(std::move(accepted))); });
+      });
     });
   }
 

@@ -320,8 +320,8 @@ FAIRLEAD_DECL void session_core::touch() {
 
 FAIRLEAD_DECL void session_core::request_turn() {
   if (dirty_) return;
-  dirty_ = true;
   service_.mark_dirty(core_ptr(this));
+  dirty_ = true;
 }
 
 FAIRLEAD_DECL void session_core::serve_dirty() {

@@ -8,6 +8,7 @@
 #include <asio/post.hpp>
 
 #include <cassert>
+#include <exception>
 #include <span>
 #include <utility>
 
@@ -109,14 +110,20 @@ FAIRLEAD_DECL void session_service::arm_timer() {
   if (virtual_now_ != nullptr) return;
   const time_point next = wheel_.next();
   if (next >= timer_at_) return;  // early at worst, and armed again then
-  timer_at_ = next;
+  timer_at_ = time_point::max();  // while it is not armed
   timer_.expires_at(next);
   timer_.async_wait([this](std::error_code ec) {
     if (ec) return;  // set to an earlier time
     timer_at_ = time_point::max();
-    advance_timers();
+    try {
+      advance_timers();
+    } catch (...) {  // out of run(), which may be called again
+      arm_timer();
+      throw;
+    }
     arm_timer();
   });
+  timer_at_ = next;
 }
 
 FAIRLEAD_DECL void session_service::advance_timers() {
@@ -126,16 +133,30 @@ FAIRLEAD_DECL void session_service::advance_timers() {
 
 FAIRLEAD_DECL void session_service::mark_dirty(core_ptr core) {
   dirty_.push_back(std::move(core));
-  if (dirty_.size() == 1) asio::post(context_, [this] { flush_dirty(); });
+  if (dirty_.size() != 1) return;
+  try {
+    asio::post(context_, [this] { flush_dirty(); });
+  } catch (...) {
+    dirty_.clear();  // else nobody who comes later would be served either
+    throw;
+  }
 }
 
 FAIRLEAD_DECL void session_service::flush_dirty() {
   mailbox_->enter();
   std::vector<core_ptr> dirty;
   dirty.swap(dirty_);
-  for (const core_ptr& core : dirty) core->serve_dirty();
+  std::exception_ptr error;
+  for (const core_ptr& core : dirty) {
+    try {
+      core->serve_dirty();
+    } catch (...) {  // the others are not to be forgotten with it
+      error = std::current_exception();
+    }
+  }
   dirty.clear();
   if (dirty_.empty()) dirty_.swap(dirty);  // keeps its memory
+  if (error) std::rethrow_exception(error);
 }
 
 FAIRLEAD_DECL session_service::turn::turn(session_service& service, session_core& core)

@@ -1,0 +1,111 @@
+#ifndef FAIRLEAD_TESTING_IMPL_VIRTUAL_CLOCK_HPP
+#define FAIRLEAD_TESTING_IMPL_VIRTUAL_CLOCK_HPP
+
+// Before what it needs of the sessions' own headers, which know each other.
+#include <fairlead/net/session.hpp>
+
+#include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/detail/session_core.hpp>
+#include <fairlead/testing/virtual_clock.hpp>
+
+#include <asio/execution_context.hpp>
+#include <asio/post.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace fairlead::inline FAIRLEAD_ABI {
+namespace detail {
+
+/// Keeps the time of a context. A service, so that it lives as long as those who read it.
+class virtual_time final : public asio::execution_context::service {
+ public:
+  using key_type = virtual_time;
+  inline static asio::execution_context::id id;
+
+  explicit virtual_time(asio::execution_context& context) : asio::execution_context::service(context) {}
+
+  time_point now{};
+
+  // Services go in the reverse order of their making, so this one has to be there first.
+  static virtual_time& make(asio::io_context& context) {
+    if (asio::has_service<session_service>(context)) {
+      throw std::logic_error("a virtual_clock has to be made before fairlead uses the context");
+    }
+    return asio::use_service<virtual_time>(context);
+  }
+
+ private:
+  void shutdown() override {}
+};
+
+/// When the wheel of `service` was started, of which nothing else tells.
+inline time_point start_of_wheel(session_service& service) {
+  struct probe final : wheel_timer {
+    void on_timer(time_point) override {}
+  } first_tick;
+  service.schedule(first_tick, time_point::min());
+  const time_point start = service.next_timer() - timer_wheel::tick;
+  service.cancel(first_tick);
+  return start;
+}
+
+}  // namespace detail
+
+inline virtual_clock::virtual_clock(asio::io_context& context)
+    : context_(context),
+      time_(detail::virtual_time::make(context)),
+      service_(asio::use_service<detail::session_service>(context)) {
+  time_.now = time_point::min();
+  service_.use_virtual_time(time_.now);
+  // From a tick on, and not from somewhere between two, so that each run of a test sees the same times.
+  time_.now = detail::start_of_wheel(service_);
+}
+
+inline time_point virtual_clock::now() const noexcept { return time_.now; }
+
+inline void virtual_clock::run_ready() {
+  if (context_.get_executor().running_in_this_thread()) {
+    throw std::logic_error("a handler of the context cannot let its time pass");
+  }
+  context_.restart();
+  for (std::size_t handlers = 0; context_.poll_one() != 0; ++handlers) {
+    if (handlers == max_handlers_at_once) {
+      throw std::runtime_error("handlers make each other ready without end, and no time passes");
+    }
+  }
+}
+
+inline bool virtual_clock::advance_to_next(time_point end) {
+  const time_point next = service_.next_timer();
+  if (next > end || next == time_point::max()) return false;
+  time_.now = std::max(time_.now, next);
+  // In a handler, since sessions are served inside run() only.
+  asio::post(context_, [&service = service_] { service.advance_timers(); });
+  run_ready();
+  return true;
+}
+
+inline void virtual_clock::advance(duration d) {
+  const time_point end = later(time_.now, std::max(d, duration::zero()));
+  run_ready();
+  while (advance_to_next(end)) {
+  }
+  time_.now = end;
+}
+
+template <class Condition>
+bool virtual_clock::advance_until(Condition done, duration limit) {
+  const time_point end = later(time_.now, std::max(limit, duration::zero()));
+  run_ready();
+  while (!done()) {
+    if (advance_to_next(end)) continue;
+    time_.now = end;
+    return false;
+  }
+  return true;
+}
+
+}  // namespace fairlead
+
+#endif
