@@ -408,7 +408,7 @@ FAIRLEAD_DECL std::error_code connection::close(close_code code, std::string_vie
   append_close(code, reason);
   state_ = state::closing;
   assembly_.clear();
-  deadline_ = now + options_->close_timeout;
+  deadline_ = detail::deadline_after(now, options_->close_timeout);
   return {};
 }
 
