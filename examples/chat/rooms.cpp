@@ -15,11 +15,16 @@ json_writer begin(const char* type) {
   return json;
 }
 
+// That somebody writes is news for a moment only: who is slow need not read it later.
+constexpr fairlead::message_class passing{.policy = fairlead::slow_policy::expire,
+                                          .ttl = std::chrono::seconds(3)};
+
 // Ends the object and sends it: encoded once, shared by all it goes to.
-void tell_all(const std::vector<visitor*>& members, json_writer json, const visitor* except = nullptr) {
+void tell_all(const std::vector<visitor*>& members, json_writer json, const visitor* except = nullptr,
+              const fairlead::message_class& kind = {}) {
   const fairlead::message m = fairlead::message_view(json.end_object().text()).keep();
   for (const visitor* member : members) {
-    if (member != except) member->tell(m);
+    if (member != except) member->tell(m, kind);
   }
 }
 
@@ -94,7 +99,7 @@ void rooms::say(const visitor& who, const room_message& said) const {
 void rooms::type(const visitor& who) const {
   json_writer json = begin("typing_indicator");
   json.member("from", who.id_).member("name", who.name_);
-  tell_all(room_of(who), std::move(json), &who);
+  tell_all(room_of(who), std::move(json), &who, passing);
 }
 
 const rooms::members& rooms::room_of(const visitor& who) const {

@@ -37,7 +37,9 @@ class visitor {
   /// Does what the page asks for. Throws bad_message.
   void handle(const client_message& asked);
 
-  void tell(fairlead::message_view m) const { ws_.try_send(m); }
+  void tell(fairlead::message_view m, const fairlead::message_class& kind = {}) const {
+    ws_.try_send(m, kind);
+  }
 
  private:
   friend class rooms;

@@ -370,8 +370,8 @@ TEST_CASE("what_must_not_be_sent_is_refused_before_anybody_is_asked") {
        errc::bad_argument},
       {"proxy field",
        [](std::string& u, client_options& o) {
-         o.proxy = http_proxy{"127.0.0.1", static_cast<std::uint16_t>(std::stoi(u.substr(u.rfind(':') + 1)))};
-         o.proxy->fields = {{"Proxy-Authorization", "a\nb"}};
+         const auto port = static_cast<std::uint16_t>(std::stoi(u.substr(u.rfind(':') + 1)));
+         o.proxy = http_proxy("127.0.0.1", port, {{"Proxy-Authorization", "a\nb"}});
        },
        errc::bad_argument},
   }));

@@ -41,12 +41,12 @@ class session;
 
 /// What became of a message given to try_send().
 enum class send_result : unsigned char {
-  sent,     ///< On its way: it leaves with the write that ends the session's turn, this one or its next.
-  queued,   ///< Waits until the peer has taken what was sent before.
+  sent,       ///< On its way: it leaves with the write that ends the session's turn, this one or its next.
+  queued,     ///< Waits until the peer has taken what was sent before.
   conflated,  ///< Waits in the place of an older message with its key.
-  posted,     ///< Called from another thread: on its way to the session's own, which does there what its class says.
-  dropped,    ///< It gave way, as its class says; or the queue is full, and the session is being closed with 1013.
-  closed,   ///< The session is closing or gone.
+  posted,  ///< Called from another thread: on its way to the session's own, which does there what its class says.
+  dropped,  ///< It gave way, as its class says; or the queue is full, and the session is being closed with 1013.
+  closed,  ///< The session is closing or gone.
 };
 
 /// How a session ended.
@@ -175,8 +175,7 @@ class session {
   /// \par Cancellation          All kinds: ends the wait with asio::error::operation_aborted; the message is
   ///                            sent all the same.
   template <class Token = asio::use_awaitable_t<>>
-  requires(!std::convertible_to<Token, message_class>)
-  auto send(message_view m, Token&& token = {}) const {
+  requires(!std::convertible_to<Token, message_class>) auto send(message_view m, Token&& token = {}) const {
     return send(m, message_class(), std::forward<Token>(token));
   }
   template <class Token = asio::use_awaitable_t<>>

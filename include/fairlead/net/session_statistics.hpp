@@ -62,11 +62,11 @@ struct session_statistics {
   std::uint64_t messages_sent = 0;  ///< Given to the link.
   std::uint64_t bytes_sent = 0;     ///< Before compression.
   drop_counts drops{};
-  std::size_t queue_size = 0;        ///< Bytes that wait now, some bookkeeping for each message included.
-  std::size_t queue_size_max = 0;    ///< The most there were.
+  std::size_t queue_size = 0;      ///< Bytes that wait now, some bookkeeping for each message included.
+  std::size_t queue_size_max = 0;  ///< The most there were.
   time_point opened_at{};
-  time_point last_activity{};        ///< The last message, either way; exact to a turn of the event loop.
-  duration round_trip{};             ///< Of pings, smoothed as in RFC 6298; zero before the first.
+  time_point last_activity{};  ///< The last message, either way; exact to a turn of the event loop.
+  duration round_trip{};       ///< Of pings, smoothed as in RFC 6298; zero before the first.
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

@@ -33,7 +33,8 @@ class live_drop_counts {
 
   drop_counts read() const noexcept {
     drop_counts counts;
-    for (std::size_t i = 0; i < drop_reason_count; ++i) counts.by_reason[i] = by_reason_[i].load(std::memory_order_relaxed);
+    for (std::size_t i = 0; i < drop_reason_count; ++i)
+      counts.by_reason[i] = by_reason_[i].load(std::memory_order_relaxed);
     return counts;
   }
 

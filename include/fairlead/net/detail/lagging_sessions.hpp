@@ -66,8 +66,8 @@ class lagging_sessions {
   std::shared_ptr<mailbox> mailbox_;
   std::vector<charged_queue*> queues_;
   bool is_paying_ = false;
-  std::atomic<std::size_t> largest_ = 0;    // never less than the largest queue
-  std::atomic<bool> is_called_ = false;  // by another thread, and has not come yet
+  std::atomic<std::size_t> largest_ = 0;  // never less than the largest queue
+  std::atomic<bool> is_called_ = false;   // by another thread, and has not come yet
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

@@ -48,7 +48,7 @@ class outbox {
     taken,
     conflated,  ///< Taken, in the place of another.
     dropped,
-    full,      ///< Not taken: the receiver is too slow for a message of this class and has to be disconnected.
+    full,  ///< Not taken: the receiver is too slow for a message of this class and has to be disconnected.
   };
 
   /// \param total  The drops of all outboxes of the thread; has to outlive this one.
@@ -123,9 +123,10 @@ class outbox {
   queued take_front(lane_queues& l, std::unique_ptr<queue>& from);
   std::optional<queued> take_next();
 
-  std::optional<queued> first_;                                     // so that one message a turn needs no allocation
-  std::unique_ptr<std::array<lane_queues, lane_count>> lanes_;      // of all when there are more; null before
-  std::unique_ptr<queue> pieces_;  // behind the first of their message, which waits among the others; null when empty
+  std::optional<queued> first_;  // so that one message a turn needs no allocation
+  std::unique_ptr<std::array<lane_queues, lane_count>> lanes_;  // of all when there are more; null before
+  std::unique_ptr<queue>
+      pieces_;  // behind the first of their message, which waits among the others; null when empty
   live_drop_counts& total_;
   std::atomic<live_drop_counts*> drops_ = nullptr;  // owned; null before the first
   std::atomic<std::size_t> size_ = 0;

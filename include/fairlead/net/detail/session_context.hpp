@@ -16,7 +16,7 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 struct session_context {
   std::mutex mutex;  // guards `user`
   std::string user;
-  std::shared_ptr<void> data;                // the slot; on the session's thread
+  std::shared_ptr<void> data;  // the slot; on the session's thread
   const std::type_info* data_type = nullptr;
   std::vector<header_field> headers;  // set before the application sees the session
 };

@@ -69,10 +69,7 @@ enum class pause_reason : unsigned char {
 ///
 /// Lives until the last reference is gone; the service holds one while there is a link. Everything but the
 /// functions marked "any thread" runs on the thread of the service's context.
-class session_core final : public endpoint,
-                           public charged_queue,
-                           private event_sink,
-                           private message_source {
+class session_core final : public endpoint, public charged_queue, private event_sink, private message_source {
  public:
   session_core(session_service& service, role r, link_ptr l, std::shared_ptr<const session_route> route,
                std::string_view subprotocol);
@@ -293,7 +290,7 @@ class session_core final : public endpoint,
   heartbeat beat_;
   time_point beat_sent_at_ = time_point::max();  // when its pong is awaited
   round_trip round_trip_;
-  std::uint32_t holds_ = 0;            // receivers that want no more from this source
+  std::uint32_t holds_ = 0;  // receivers that want no more from this source
 
   live_traffic received_;
   live_traffic sent_;

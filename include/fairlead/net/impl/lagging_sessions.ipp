@@ -64,10 +64,9 @@ FAIRLEAD_DECL void lagging_sessions::collect() {
   const std::size_t own = largest();
   {
     const std::lock_guard lock(budget_->mutex_);
-    const auto with_largest =
-        std::ranges::max_element(budget_->members_, {}, [](const lagging_sessions* m) {
-          return m->largest_.load(std::memory_order_relaxed);
-        });
+    const auto with_largest = std::ranges::max_element(budget_->members_, {}, [](const lagging_sessions* m) {
+      return m->largest_.load(std::memory_order_relaxed);
+    });
     lagging_sessions& other = **with_largest;
     if (other.largest_.load(std::memory_order_relaxed) > own) {
       if (!other.is_called_.exchange(true)) {

@@ -42,7 +42,8 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
   const session_service::turn turn(service_, *this);
   if (!options().kept_headers.empty()) {
     for (const std::string& name : options().kept_headers) {
-      if (const auto value = head.field(name)) context().headers.push_back(header_field{name, std::string(*value)});
+      if (const auto value = head.field(name))
+        context().headers.push_back(header_field{name, std::string(*value)});
     }
   }
   set_up(deflate);
@@ -83,7 +84,8 @@ FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
   const heartbeat_options& beats = options().heartbeat;
   if (heartbeat_runs()) {
     beat_.start(opened_at_, beats.interval, id_.number);
-    if (beats.timeout < duration::max() - beats.interval) link_->give_up_after(beats.interval + beats.timeout);
+    if (beats.timeout < duration::max() - beats.interval)
+      link_->give_up_after(beats.interval + beats.timeout);
   }
   schedule_by(next_deadline());
   if (route_->sink != nullptr) route_->sink->on_open(service_.current_handle());

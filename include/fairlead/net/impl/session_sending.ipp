@@ -139,8 +139,7 @@ FAIRLEAD_DECL void session_core::send(message content, std::shared_ptr<kept_clas
     const bool posted = on_own_thread([content, kept, as, shared_done, wait_number](session_core& self) {
       self.outbox_.release(content.size());
       const message_class c = kept != nullptr ? kept->view() : message_class();
-      const send_result result =
-          as == sent_as::whole ? self.take(content, c) : self.take_piece(content, as);
+      const send_result result = as == sent_as::whole ? self.take(content, c) : self.take_piece(content, as);
       self.await_low(result, std::move(*shared_done), wait_number);
     });
     if (!posted) shared_done->post(errc::closed);
@@ -148,8 +147,7 @@ FAIRLEAD_DECL void session_core::send(message content, std::shared_ptr<kept_clas
   }
   if (!is_open()) return done.post(errc::closed);
   const message_class c = kept != nullptr ? kept->view() : message_class();
-  const send_result result =
-      as == sent_as::whole ? try_send(content, c) : take_piece(std::move(content), as);
+  const send_result result = as == sent_as::whole ? try_send(content, c) : take_piece(std::move(content), as);
   await_low(result, std::move(done), wait_number);
 }
 
@@ -368,7 +366,8 @@ FAIRLEAD_DECL void session_core::on_pong(std::span<const std::byte> payload) {
   std::memcpy(&number, payload.data(), sizeof number);
   const time_point now = service_.recent();
   if (number == heartbeat_ping) {
-    if (const time_point sent_at = std::exchange(beat_sent_at_, time_point::max()); sent_at != time_point::max()) {
+    if (const time_point sent_at = std::exchange(beat_sent_at_, time_point::max());
+        sent_at != time_point::max()) {
       on_round_trip(now - sent_at);
     }
     return;

@@ -101,7 +101,8 @@ FAIRLEAD_DECL void session_service::abort_all() {
 }
 
 FAIRLEAD_DECL void session_service::schedule(wheel_timer& t, time_point deadline) {
-  if (wheel_.empty()) wheel_.advance(now());  // it has stood still, and does not go over the ticks since one by one
+  if (wheel_.empty())
+    wheel_.advance(now());  // it has stood still, and does not go over the ticks since one by one
   wheel_.schedule(t, deadline);
   if (deadline < timer_at_) arm_timer();
 }

@@ -24,7 +24,9 @@ FAIRLEAD_DECL bool session_core::heartbeat_runs() const noexcept {
 FAIRLEAD_DECL time_point session_core::next_deadline() const {
   if (finished_ || !is_open()) return close_at_;
   time_point first = close_at_;
-  const auto consider = [&first](time_point from, duration t) { first = std::min(first, deadline_after(from, t)); };
+  const auto consider = [&first](time_point from, duration t) {
+    first = std::min(first, deadline_after(from, t));
+  };
   const time_point active_at = active_at_.load(std::memory_order_relaxed);
   if (state() == session_state::authenticating) consider(opened_at_, options().authentication_timeout);
   if (state() == session_state::active) consider(active_at, options().idle_after);
@@ -36,7 +38,8 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
   }
   if (const auto since = connection_.unfinished_since()) consider(*since, options().message_timeout);
   if (blocked_) consider(blocked_since_, options().write_timeout);
-  if (extras_ != nullptr && !extras_->held_sources.empty()) consider(extras_->held_since, options().max_pause);
+  if (extras_ != nullptr && !extras_->held_sources.empty())
+    consider(extras_->held_since, options().max_pause);
   return first;
 }
 
@@ -59,7 +62,8 @@ FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
     ended_with_ = errc::authentication_timeout;
     return static_cast<void>(try_close(authentication_failed, ended_with_.message()));
   }
-  if (const auto since = connection_.unfinished_since(); since && is_over(*since, options().message_timeout)) {
+  if (const auto since = connection_.unfinished_since();
+      since && is_over(*since, options().message_timeout)) {
     ended_with_ = errc::message_timeout;
     return static_cast<void>(try_close(close_code::policy_violation, ended_with_.message()));
   }
@@ -74,7 +78,8 @@ FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
     ended_with_ = errc::idle_timeout;
     return static_cast<void>(try_close(close_code::going_away, ended_with_.message()));
   }
-  if (state() == session_state::active && is_over(active_at, options().idle_after)) enter(session_state::idle);
+  if (state() == session_state::active && is_over(active_at, options().idle_after))
+    enter(session_state::idle);
 }
 
 FAIRLEAD_DECL void session_core::beat(time_point now) {

@@ -113,13 +113,15 @@ FAIRLEAD_DECL void unsent_limit::limit(int socket, std::size_t size) noexcept {
 
 FAIRLEAD_DECL std::size_t unsent_limit::room(int socket) const noexcept {
   int unsent = 0;
-  if (size_ == 0 || ::ioctl(socket, SIOCOUTQNSD, &unsent) != 0) return std::numeric_limits<std::size_t>::max();
+  if (size_ == 0 || ::ioctl(socket, SIOCOUTQNSD, &unsent) != 0)
+    return std::numeric_limits<std::size_t>::max();
   return size_ - std::min(size_, static_cast<std::uint32_t>(unsent));
 }
 
 FAIRLEAD_DECL void give_up_after(int socket, duration t) noexcept {
   const auto wanted = std::chrono::ceil<std::chrono::milliseconds>(t).count();
-  const auto limit = static_cast<unsigned>(std::clamp<std::int64_t>(wanted, 1, std::numeric_limits<int>::max()));
+  const auto limit =
+      static_cast<unsigned>(std::clamp<std::int64_t>(wanted, 1, std::numeric_limits<int>::max()));
   ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
 }
 
