@@ -87,11 +87,15 @@ FAIRLEAD_DECL void outbox::take(queued q) {
   put(std::move(q));
 }
 
+FAIRLEAD_DECL std::unique_ptr<outbox::queue>& outbox::queue_for(lane_queues& l, slow_policy p) noexcept {
+  if (p == slow_policy::drop_oldest) return l.giving_way;
+  return p == slow_policy::expire ? l.expiring : l.kept;
+}
+
 FAIRLEAD_DECL void outbox::put(queued q) {
   lane_queues& l = lane_of(q);
-  const bool expendable = is_expendable(q.policy);
-  if (expendable) l.expendable_size += cost_of(q);
-  std::unique_ptr<queue>& to = expendable ? l.expendable : l.kept;
+  if (q.policy == slow_policy::drop_oldest) l.giving_way_size += cost_of(q);
+  std::unique_ptr<queue>& to = queue_for(l, q.policy);
   if (to == nullptr) to = std::make_unique<queue>();
   queued& placed = to->emplace_back(std::move(q));
   if (placed.policy == slow_policy::conflate) l.by_key.emplace(placed.key, &placed);
@@ -113,7 +117,7 @@ FAIRLEAD_DECL outbox::queued outbox::take_front(lane_queues& l, std::unique_ptr<
   queued q = std::move(from->front());
   from->pop_front();
   if (from->empty()) from.reset();
-  if (is_expendable(q.policy)) l.expendable_size -= cost_of(q);
+  if (q.policy == slow_policy::drop_oldest) l.giving_way_size -= cost_of(q);
   --count_;
   release(q.sent.content.size());
   return q;
@@ -129,9 +133,9 @@ FAIRLEAD_DECL bool outbox::drop_oldest(fairlead::lane l, std::size_t cost, std::
   }
   if (lanes_ == nullptr) return false;
   lane_queues& in = (*lanes_)[static_cast<std::size_t>(l)];
-  if (size() - in.expendable_size + cost > limit) return false;
-  while (!has_room(cost, limit) && in.expendable != nullptr) {
-    take_front(in, in.expendable);
+  if (size() - in.giving_way_size + cost > limit) return false;
+  while (!has_room(cost, limit) && in.giving_way != nullptr) {
+    take_front(in, in.giving_way);
     count_drop(drop_reason::oldest);
   }
   return true;
@@ -141,8 +145,8 @@ FAIRLEAD_DECL bool outbox::drop_oldest(fairlead::lane l, std::size_t cost, std::
 FAIRLEAD_DECL void outbox::drop_expired(fairlead::lane l, time_point now) {
   if (lanes_ == nullptr) return;
   lane_queues& in = (*lanes_)[static_cast<std::size_t>(l)];
-  while (in.expendable != nullptr && in.expendable->front().expires_at < now) {
-    take_front(in, in.expendable);
+  while (in.expiring != nullptr && in.expiring->front().expires_at < now) {
+    take_front(in, in.expiring);
     count_drop(drop_reason::expired);
   }
 }
@@ -155,10 +159,12 @@ FAIRLEAD_DECL std::optional<outbox::queued> outbox::take_next() {
   }
   if (lanes_ == nullptr) return std::nullopt;
   for (lane_queues& l : *lanes_) {
-    if (l.kept == nullptr && l.expendable == nullptr) continue;
-    const bool kept_is_next = l.expendable == nullptr ||
-                              (l.kept != nullptr && l.kept->front().number < l.expendable->front().number);
-    return take_front(l, kept_is_next ? l.kept : l.expendable);
+    std::unique_ptr<queue>* next = nullptr;
+    for (std::unique_ptr<queue>* const of : {&l.kept, &l.giving_way, &l.expiring}) {
+      if (*of == nullptr) continue;
+      if (next == nullptr || (*of)->front().number < (*next)->front().number) next = of;
+    }
+    if (next != nullptr) return take_front(l, *next);
   }
   return std::nullopt;
 }
@@ -191,9 +197,11 @@ FAIRLEAD_DECL std::size_t outbox::drop_expendable(drop_reason why) {
     count_drop(why);
   } else if (lanes_ != nullptr) {
     for (lane_queues& l : *lanes_) {
-      while (l.expendable != nullptr) {
-        take_front(l, l.expendable);
-        count_drop(why);
+      for (std::unique_ptr<queue>* const of : {&l.giving_way, &l.expiring}) {
+        while (*of != nullptr) {
+          take_front(l, *of);
+          count_drop(why);
+        }
       }
     }
   }
@@ -218,7 +226,8 @@ FAIRLEAD_DECL void outbox::count_drop(drop_reason why, std::size_t n) {
   if (counts == nullptr) {
     auto fresh = std::make_unique<live_drop_counts>();
     // Of two threads the first wins.
-    if (drops_.compare_exchange_strong(counts, fresh.get(), std::memory_order_acq_rel)) counts = fresh.release();
+    if (drops_.compare_exchange_strong(counts, fresh.get(), std::memory_order_acq_rel))
+      counts = fresh.release();
   }
   counts->add(why, n);
   total_.add(why, n);
