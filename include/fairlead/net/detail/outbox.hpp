@@ -116,7 +116,7 @@ class outbox {
   }
   lane_queues& lane_of(const queued& q) noexcept { return (*lanes_)[static_cast<std::size_t>(q.lane)]; }
   static std::unique_ptr<queue>& queue_for(lane_queues& l, slow_policy p) noexcept;
-  bool has_room(std::size_t cost, std::size_t limit) const noexcept;
+  bool has_room(std::size_t cost, std::size_t limit, std::size_t freed = 0) const noexcept;
   queued* find(fairlead::lane l, std::string_view key) noexcept;
   bool drop_oldest(fairlead::lane l, std::size_t cost, std::size_t limit);
   void drop_expired(fairlead::lane l, time_point now);

@@ -18,8 +18,9 @@ FAIRLEAD_DECL bool outbox::reserve(std::size_t n, std::size_t limit) noexcept {
   return false;
 }
 
-FAIRLEAD_DECL bool outbox::has_room(std::size_t cost, std::size_t limit) const noexcept {
-  const std::size_t before = size();
+// For `cost` more once `freed` is gone.
+FAIRLEAD_DECL bool outbox::has_room(std::size_t cost, std::size_t limit, std::size_t freed) const noexcept {
+  const std::size_t before = size() - freed;
   return before == 0 || before + cost <= limit;
 }
 
@@ -127,13 +128,14 @@ FAIRLEAD_DECL outbox::queued outbox::take_front(lane_queues& l, std::unique_ptr<
 FAIRLEAD_DECL bool outbox::drop_oldest(fairlead::lane l, std::size_t cost, std::size_t limit) {
   if (first_) {
     if (first_->policy != slow_policy::drop_oldest || first_->lane != l) return false;
+    if (!has_room(cost, limit, cost_of(*first_))) return false;
     take_next();
     count_drop(drop_reason::oldest);
-    return has_room(cost, limit);
+    return true;
   }
   if (lanes_ == nullptr) return false;
   lane_queues& in = (*lanes_)[static_cast<std::size_t>(l)];
-  if (size() - in.giving_way_size + cost > limit) return false;
+  if (!has_room(cost, limit, in.giving_way_size)) return false;
   while (!has_room(cost, limit) && in.giving_way != nullptr) {
     take_front(in, in.giving_way);
     count_drop(drop_reason::oldest);
@@ -143,6 +145,12 @@ FAIRLEAD_DECL bool outbox::drop_oldest(fairlead::lane l, std::size_t cost, std::
 
 // Those in front only: a lane's messages expire about in order, and the rest is seen when its turn comes.
 FAIRLEAD_DECL void outbox::drop_expired(fairlead::lane l, time_point now) {
+  if (first_) {
+    if (first_->lane != l || first_->expires_at >= now) return;
+    take_next();
+    count_drop(drop_reason::expired);
+    return;
+  }
   if (lanes_ == nullptr) return;
   lane_queues& in = (*lanes_)[static_cast<std::size_t>(l)];
   while (in.expiring != nullptr && in.expiring->front().expires_at < now) {
