@@ -8,6 +8,7 @@
 #include <fairlead/protocol/connection.hpp>
 #include <fairlead/time.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -120,6 +121,7 @@ class outbox {
   queued* find(fairlead::lane l, std::string_view key) noexcept;
   bool drop_oldest(fairlead::lane l, std::size_t cost, std::size_t limit);
   void drop_expired(fairlead::lane l, time_point now);
+  void note_size() noexcept { max_size_.set(std::max(max_size_.load(), size())); }
   void take(queued q);
   void put(queued q);
   queued take_front(lane_queues& l, std::unique_ptr<queue>& from);

@@ -3,7 +3,6 @@
 
 #include <fairlead/net/detail/outbox.hpp>
 
-#include <algorithm>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -29,8 +28,12 @@ FAIRLEAD_DECL outbox::outcome outbox::push(const message_view& m, const message_
   const std::size_t cost = m.size() + message_cost;
   if (c.policy == slow_policy::conflate) {
     if (queued* const older = find(c.lane, c.key)) {
-      size_.fetch_add(m.size() - older->sent.content.size(), std::memory_order_relaxed);  // wraps to less
-      older->sent.content = m.keep();
+      const bool grows = m.size() > older->sent.content.size();
+      if (grows && !has_room(cost, limits.hard, cost_of(*older))) return outcome::full;
+      message newer = m.keep();
+      size_.fetch_add(newer.size() - older->sent.content.size(), std::memory_order_relaxed);  // wraps to less
+      older->sent.content = std::move(newer);
+      note_size();
       count_drop(drop_reason::conflated);
       return outcome::conflated;
     }
@@ -70,12 +73,12 @@ FAIRLEAD_DECL outbox::outcome outbox::push_piece(outgoing m, watermarks limits) 
   }
   if (pieces_ == nullptr) pieces_ = std::make_unique<queue>();
   pieces_->push_back(std::move(q));
-  max_size_.set(std::max(max_size_.load(), size()));
+  note_size();
   return outcome::taken;
 }
 
 FAIRLEAD_DECL void outbox::take(queued q) {
-  max_size_.set(std::max(max_size_.load(), size()));
+  note_size();
   if (++count_ == 1) {
     first_ = std::move(q);
     return;
