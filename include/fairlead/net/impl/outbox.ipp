@@ -11,10 +11,11 @@ FAIRLEAD_DECL outbox::~outbox() { delete drops_.load(std::memory_order_relaxed);
 
 FAIRLEAD_DECL bool outbox::reserve(std::size_t n, std::size_t limit) noexcept {
   const std::size_t cost = n + message_cost;
-  const std::size_t before = size_.fetch_add(cost, std::memory_order_relaxed);
-  if (before == 0 || before + cost <= limit) return true;
-  release(n);
-  return false;
+  std::size_t before = size();
+  do {
+    if (before != 0 && before + cost > limit) return false;
+  } while (!size_.compare_exchange_weak(before, before + cost, std::memory_order_relaxed));
+  return true;
 }
 
 // For `cost` more once `freed` is gone.
