@@ -203,21 +203,21 @@ FAIRLEAD_DECL std::optional<outgoing> outbox::pop(time_point now) {
 }
 
 FAIRLEAD_DECL std::size_t outbox::drop_expendable(drop_reason why) {
-  const std::size_t before = size();
+  std::size_t freed = 0;
   if (first_ && is_expendable(first_->policy)) {
-    take_next();
+    freed = cost_of(*take_next());
     count_drop(why);
   } else if (lanes_ != nullptr) {
     for (lane_queues& l : *lanes_) {
       for (std::unique_ptr<queue>* const of : {&l.giving_way, &l.expiring}) {
         while (*of != nullptr) {
-          take_front(l, *of);
+          freed += cost_of(take_front(l, *of));
           count_drop(why);
         }
       }
     }
   }
-  return before - size();
+  return freed;
 }
 
 FAIRLEAD_DECL void outbox::clear(drop_reason why) {
