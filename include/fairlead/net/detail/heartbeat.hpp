@@ -24,8 +24,8 @@ class heartbeat {
   /// Sessions that begin together must not all ask together for ever: each is `number` of many, whose first
   /// questions are spread evenly over the interval.
   void start(time_point now, duration interval, std::uint64_t number) noexcept {
-    constexpr std::uint64_t golden_ratio =
-        0x9E3779B97F4A7C15;  // of 2^64: any run of multiples is spread evenly
+    // Of 2^64: any run of multiples is spread evenly.
+    constexpr std::uint64_t golden_ratio = 0x9E3779B97F4A7C15;
     const double part = static_cast<double>((number * golden_ratio) >> 32) / 4294967296.0;
     const auto early =
         interval == duration::max() ? duration() : std::chrono::duration_cast<duration>(interval * part);

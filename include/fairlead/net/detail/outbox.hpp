@@ -129,8 +129,8 @@ class outbox {
 
   std::optional<queued> first_;  // so that one message a turn needs no allocation
   std::unique_ptr<std::array<lane_queues, lane_count>> lanes_;  // of all when there are more; null before
-  std::unique_ptr<queue>
-      pieces_;  // behind the first of their message, which waits among the others; null when empty
+  // Behind the first of their message, which waits among the others; null when empty.
+  std::unique_ptr<queue> pieces_;
   live_drop_counts& total_;
   std::atomic<live_drop_counts*> drops_ = nullptr;  // owned; null before the first
   std::atomic<std::size_t> size_ = 0;

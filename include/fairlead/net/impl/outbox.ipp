@@ -238,8 +238,9 @@ FAIRLEAD_DECL void outbox::count_drop(drop_reason why, std::size_t n) {
   if (counts == nullptr) {
     auto fresh = std::make_unique<live_drop_counts>();
     // Of two threads the first wins.
-    if (drops_.compare_exchange_strong(counts, fresh.get(), std::memory_order_acq_rel))
+    if (drops_.compare_exchange_strong(counts, fresh.get(), std::memory_order_acq_rel)) {
       counts = fresh.release();
+    }
   }
   counts->add(why, n);
   total_.add(why, n);
