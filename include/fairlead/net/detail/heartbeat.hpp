@@ -24,37 +24,45 @@ class heartbeat {
   /// Sessions that begin together must not all ask together for ever: each is `number` of many, whose first
   /// questions are spread evenly over the interval.
   void start(time_point now, duration interval, std::uint64_t number) noexcept {
-    constexpr std::uint64_t golden_ratio =
-        0x9E3779B97F4A7C15;  // of 2^64: any run of multiples is spread evenly
+    // Of 2^64: any run of multiples is spread evenly.
+    constexpr std::uint64_t golden_ratio = 0x9E3779B97F4A7C15;
     const double part = static_cast<double>((number * golden_ratio) >> 32) / 4294967296.0;
-    heard_ = now - std::chrono::duration_cast<duration>(interval * part);
-    asked_ = never;
+    const auto early =
+        interval == duration::max() ? duration() : std::chrono::duration_cast<duration>(interval * part);
+    at_ = deadline_after(now, interval - early);
+    phase_ = phase::started;
   }
 
   /// Something came from the peer.
   void on_heard(time_point now) noexcept {
-    heard_ = now;
-    asked_ = never;
+    at_ = now;
+    phase_ = phase::heard;
   }
 
   /// When the next step is due.
   time_point deadline(const heartbeat_options& o) const noexcept {
-    return asked_ == never ? deadline_after(heard_, o.interval) : deadline_after(asked_, o.timeout);
+    switch (phase_) {
+      case phase::started: return at_;
+      case phase::heard: return deadline_after(at_, o.interval);
+      case phase::asked: return deadline_after(at_, o.timeout);
+    }
+    return at_;
   }
 
   /// The step that is due now.
   step next(time_point now, const heartbeat_options& o) noexcept {
     if (now < deadline(o)) return step::wait;
-    if (asked_ != never) return step::give_up;
-    asked_ = now;
+    if (phase_ == phase::asked) return step::give_up;
+    at_ = now;
+    phase_ = phase::asked;
     return step::ask;
   }
 
  private:
-  static constexpr time_point never = time_point::max();
+  enum class phase : unsigned char { started, heard, asked };
 
-  time_point heard_{};
-  time_point asked_ = never;
+  time_point at_ = time_point::max();  // of the first question, or when the phase began
+  phase phase_ = phase::started;
 };
 
 /// The time from a ping to its pong, smoothed (RFC 6298 section 2, the mean alone).

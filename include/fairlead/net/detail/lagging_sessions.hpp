@@ -65,6 +65,7 @@ class lagging_sessions {
   std::shared_ptr<memory_budget> budget_;
   std::shared_ptr<mailbox> mailbox_;
   std::vector<charged_queue*> queues_;
+  std::vector<charged_queue*> payers_;  // while they pay; null for those that are over
   bool is_paying_ = false;
   std::atomic<std::size_t> largest_ = 0;  // never less than the largest queue
   std::atomic<bool> is_called_ = false;   // by another thread, and has not come yet

@@ -8,6 +8,7 @@
 #include <fairlead/protocol/connection.hpp>
 #include <fairlead/time.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -103,9 +104,10 @@ class outbox {
   using queue = std::deque<queued>;  // elements stay where they are
 
   struct lane_queues {
-    std::unique_ptr<queue> kept;        // null when empty, as is the next
-    std::unique_ptr<queue> expendable;  // the oldest gives way to newer ones
-    std::size_t expendable_size = 0;
+    std::unique_ptr<queue> kept;        // null when empty, as are the next two
+    std::unique_ptr<queue> giving_way;  // slow_policy::drop_oldest
+    std::unique_ptr<queue> expiring;
+    std::size_t giving_way_size = 0;
     std::unordered_map<std::string_view, queued*> by_key;  // into `kept`
   };
 
@@ -114,10 +116,12 @@ class outbox {
     return p == slow_policy::drop_oldest || p == slow_policy::expire;
   }
   lane_queues& lane_of(const queued& q) noexcept { return (*lanes_)[static_cast<std::size_t>(q.lane)]; }
-  bool has_room(std::size_t cost, std::size_t limit) const noexcept;
+  static std::unique_ptr<queue>& queue_for(lane_queues& l, slow_policy p) noexcept;
+  bool has_room(std::size_t cost, std::size_t limit, std::size_t freed = 0) const noexcept;
   queued* find(fairlead::lane l, std::string_view key) noexcept;
   bool drop_oldest(fairlead::lane l, std::size_t cost, std::size_t limit);
   void drop_expired(fairlead::lane l, time_point now);
+  void note_size() noexcept { max_size_.set(std::max(max_size_.load(), size())); }
   void take(queued q);
   void put(queued q);
   queued take_front(lane_queues& l, std::unique_ptr<queue>& from);
@@ -125,8 +129,8 @@ class outbox {
 
   std::optional<queued> first_;  // so that one message a turn needs no allocation
   std::unique_ptr<std::array<lane_queues, lane_count>> lanes_;  // of all when there are more; null before
-  std::unique_ptr<queue>
-      pieces_;  // behind the first of their message, which waits among the others; null when empty
+  // Behind the first of their message, which waits among the others; null when empty.
+  std::unique_ptr<queue> pieces_;
   live_drop_counts& total_;
   std::atomic<live_drop_counts*> drops_ = nullptr;  // owned; null before the first
   std::atomic<std::size_t> size_ = 0;

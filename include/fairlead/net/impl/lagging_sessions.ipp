@@ -4,6 +4,7 @@
 #include <fairlead/net/detail/lagging_sessions.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -37,10 +38,11 @@ FAIRLEAD_DECL void lagging_sessions::charge(charged_queue& q, std::size_t size) 
 }
 
 FAIRLEAD_DECL void lagging_sessions::forget(charged_queue& q) noexcept {
-  is_paying_ = true;
+  const bool was_paying = std::exchange(is_paying_, true);
   charge(q, 0);
-  is_paying_ = false;
+  is_paying_ = was_paying;
   charge_input(q, 0);
+  std::ranges::replace(payers_, &q, nullptr);
 }
 
 FAIRLEAD_DECL bool lagging_sessions::charge_input(charged_queue& q, std::size_t size) noexcept {
@@ -84,14 +86,15 @@ FAIRLEAD_DECL void lagging_sessions::collect() {
 
 FAIRLEAD_DECL void lagging_sessions::pay() {
   const std::size_t target = budget_->limits_.queues - budget_->limits_.queues / 16;
-  std::vector<charged_queue*> by_size = queues_;
-  std::ranges::sort(by_size, std::greater<>(), [](const charged_queue* q) { return q->queue_size_; });
+  payers_ = queues_;
+  std::ranges::sort(payers_, std::greater<>(), [](const charged_queue* q) { return q->queue_size_; });
   is_paying_ = true;
-  for (charged_queue* q : by_size) {
+  for (charged_queue* const& q : payers_) {
     if (budget_->queues() <= target) break;
-    q->give_way();
+    if (q != nullptr && q->queue_size_ != 0) q->give_way();
   }
   is_paying_ = false;
+  payers_ = {};
   largest();
 }
 

@@ -3,7 +3,6 @@
 
 #include <fairlead/net/detail/outbox.hpp>
 
-#include <algorithm>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -12,14 +11,16 @@ FAIRLEAD_DECL outbox::~outbox() { delete drops_.load(std::memory_order_relaxed);
 
 FAIRLEAD_DECL bool outbox::reserve(std::size_t n, std::size_t limit) noexcept {
   const std::size_t cost = n + message_cost;
-  const std::size_t before = size_.fetch_add(cost, std::memory_order_relaxed);
-  if (before == 0 || before + cost <= limit) return true;
-  release(n);
-  return false;
+  std::size_t before = size();
+  do {
+    if (before != 0 && before + cost > limit) return false;
+  } while (!size_.compare_exchange_weak(before, before + cost, std::memory_order_relaxed));
+  return true;
 }
 
-FAIRLEAD_DECL bool outbox::has_room(std::size_t cost, std::size_t limit) const noexcept {
-  const std::size_t before = size();
+// For `cost` more once `freed` is gone.
+FAIRLEAD_DECL bool outbox::has_room(std::size_t cost, std::size_t limit, std::size_t freed) const noexcept {
+  const std::size_t before = size() - freed;
   return before == 0 || before + cost <= limit;
 }
 
@@ -28,8 +29,12 @@ FAIRLEAD_DECL outbox::outcome outbox::push(const message_view& m, const message_
   const std::size_t cost = m.size() + message_cost;
   if (c.policy == slow_policy::conflate) {
     if (queued* const older = find(c.lane, c.key)) {
-      size_.fetch_add(m.size() - older->sent.content.size(), std::memory_order_relaxed);  // wraps to less
-      older->sent.content = m.keep();
+      const bool grows = m.size() > older->sent.content.size();
+      if (grows && !has_room(cost, limits.hard, cost_of(*older))) return outcome::full;
+      message newer = m.keep();
+      size_.fetch_add(newer.size() - older->sent.content.size(), std::memory_order_relaxed);  // wraps to less
+      older->sent.content = std::move(newer);
+      note_size();
       count_drop(drop_reason::conflated);
       return outcome::conflated;
     }
@@ -69,12 +74,12 @@ FAIRLEAD_DECL outbox::outcome outbox::push_piece(outgoing m, watermarks limits) 
   }
   if (pieces_ == nullptr) pieces_ = std::make_unique<queue>();
   pieces_->push_back(std::move(q));
-  max_size_.set(std::max(max_size_.load(), size()));
+  note_size();
   return outcome::taken;
 }
 
 FAIRLEAD_DECL void outbox::take(queued q) {
-  max_size_.set(std::max(max_size_.load(), size()));
+  note_size();
   if (++count_ == 1) {
     first_ = std::move(q);
     return;
@@ -87,11 +92,15 @@ FAIRLEAD_DECL void outbox::take(queued q) {
   put(std::move(q));
 }
 
+FAIRLEAD_DECL std::unique_ptr<outbox::queue>& outbox::queue_for(lane_queues& l, slow_policy p) noexcept {
+  if (p == slow_policy::drop_oldest) return l.giving_way;
+  return p == slow_policy::expire ? l.expiring : l.kept;
+}
+
 FAIRLEAD_DECL void outbox::put(queued q) {
   lane_queues& l = lane_of(q);
-  const bool expendable = is_expendable(q.policy);
-  if (expendable) l.expendable_size += cost_of(q);
-  std::unique_ptr<queue>& to = expendable ? l.expendable : l.kept;
+  if (q.policy == slow_policy::drop_oldest) l.giving_way_size += cost_of(q);
+  std::unique_ptr<queue>& to = queue_for(l, q.policy);
   if (to == nullptr) to = std::make_unique<queue>();
   queued& placed = to->emplace_back(std::move(q));
   if (placed.policy == slow_policy::conflate) l.by_key.emplace(placed.key, &placed);
@@ -113,7 +122,7 @@ FAIRLEAD_DECL outbox::queued outbox::take_front(lane_queues& l, std::unique_ptr<
   queued q = std::move(from->front());
   from->pop_front();
   if (from->empty()) from.reset();
-  if (is_expendable(q.policy)) l.expendable_size -= cost_of(q);
+  if (q.policy == slow_policy::drop_oldest) l.giving_way_size -= cost_of(q);
   --count_;
   release(q.sent.content.size());
   return q;
@@ -123,15 +132,16 @@ FAIRLEAD_DECL outbox::queued outbox::take_front(lane_queues& l, std::unique_ptr<
 FAIRLEAD_DECL bool outbox::drop_oldest(fairlead::lane l, std::size_t cost, std::size_t limit) {
   if (first_) {
     if (first_->policy != slow_policy::drop_oldest || first_->lane != l) return false;
+    if (!has_room(cost, limit, cost_of(*first_))) return false;
     take_next();
     count_drop(drop_reason::oldest);
-    return has_room(cost, limit);
+    return true;
   }
   if (lanes_ == nullptr) return false;
   lane_queues& in = (*lanes_)[static_cast<std::size_t>(l)];
-  if (size() - in.expendable_size + cost > limit) return false;
-  while (!has_room(cost, limit) && in.expendable != nullptr) {
-    take_front(in, in.expendable);
+  if (!has_room(cost, limit, in.giving_way_size)) return false;
+  while (!has_room(cost, limit) && in.giving_way != nullptr) {
+    take_front(in, in.giving_way);
     count_drop(drop_reason::oldest);
   }
   return true;
@@ -139,10 +149,16 @@ FAIRLEAD_DECL bool outbox::drop_oldest(fairlead::lane l, std::size_t cost, std::
 
 // Those in front only: a lane's messages expire about in order, and the rest is seen when its turn comes.
 FAIRLEAD_DECL void outbox::drop_expired(fairlead::lane l, time_point now) {
+  if (first_) {
+    if (first_->lane != l || first_->expires_at >= now) return;
+    take_next();
+    count_drop(drop_reason::expired);
+    return;
+  }
   if (lanes_ == nullptr) return;
   lane_queues& in = (*lanes_)[static_cast<std::size_t>(l)];
-  while (in.expendable != nullptr && in.expendable->front().expires_at < now) {
-    take_front(in, in.expendable);
+  while (in.expiring != nullptr && in.expiring->front().expires_at < now) {
+    take_front(in, in.expiring);
     count_drop(drop_reason::expired);
   }
 }
@@ -155,10 +171,12 @@ FAIRLEAD_DECL std::optional<outbox::queued> outbox::take_next() {
   }
   if (lanes_ == nullptr) return std::nullopt;
   for (lane_queues& l : *lanes_) {
-    if (l.kept == nullptr && l.expendable == nullptr) continue;
-    const bool kept_is_next = l.expendable == nullptr ||
-                              (l.kept != nullptr && l.kept->front().number < l.expendable->front().number);
-    return take_front(l, kept_is_next ? l.kept : l.expendable);
+    std::unique_ptr<queue>* next = nullptr;
+    for (std::unique_ptr<queue>* const of : {&l.kept, &l.giving_way, &l.expiring}) {
+      if (*of == nullptr) continue;
+      if (next == nullptr || (*of)->front().number < (*next)->front().number) next = of;
+    }
+    if (next != nullptr) return take_front(l, *next);
   }
   return std::nullopt;
 }
@@ -185,19 +203,21 @@ FAIRLEAD_DECL std::optional<outgoing> outbox::pop(time_point now) {
 }
 
 FAIRLEAD_DECL std::size_t outbox::drop_expendable(drop_reason why) {
-  const std::size_t before = size();
+  std::size_t freed = 0;
   if (first_ && is_expendable(first_->policy)) {
-    take_next();
+    freed = cost_of(*take_next());
     count_drop(why);
   } else if (lanes_ != nullptr) {
     for (lane_queues& l : *lanes_) {
-      while (l.expendable != nullptr) {
-        take_front(l, l.expendable);
-        count_drop(why);
+      for (std::unique_ptr<queue>* const of : {&l.giving_way, &l.expiring}) {
+        while (*of != nullptr) {
+          freed += cost_of(take_front(l, *of));
+          count_drop(why);
+        }
       }
     }
   }
-  return before - size();
+  return freed;
 }
 
 FAIRLEAD_DECL void outbox::clear(drop_reason why) {
@@ -218,8 +238,9 @@ FAIRLEAD_DECL void outbox::count_drop(drop_reason why, std::size_t n) {
   if (counts == nullptr) {
     auto fresh = std::make_unique<live_drop_counts>();
     // Of two threads the first wins.
-    if (drops_.compare_exchange_strong(counts, fresh.get(), std::memory_order_acq_rel))
+    if (drops_.compare_exchange_strong(counts, fresh.get(), std::memory_order_acq_rel)) {
       counts = fresh.release();
+    }
   }
   counts->add(why, n);
   total_.add(why, n);
