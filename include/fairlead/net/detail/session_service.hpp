@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -118,6 +119,7 @@ class session_service final : public asio::execution_context::service {
     session_service& service_;
     session_core& core_;
     session handle_;
+    int exceptions_ = std::uncaught_exceptions();
   };
 
  private:
