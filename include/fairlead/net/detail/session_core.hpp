@@ -136,6 +136,9 @@ class session_core final : public endpoint, public charged_queue, private event_
   /// A turn of its own, after mark_dirty().
   void serve_dirty();
 
+  /// Called in a turn that an exception ends: nothing is known of what was half done, so the session ends too.
+  void abandon() noexcept;
+
   /// Called last in each turn; the session may be gone after it.
   void end_turn() noexcept;
 

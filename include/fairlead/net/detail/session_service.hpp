@@ -20,6 +20,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -133,6 +134,7 @@ class session_service final : public asio::execution_context::service {
     session_service& service_;
     session_core& core_;
     session handle_;
+    int exceptions_ = std::uncaught_exceptions();
   };
 
  private:

@@ -7,6 +7,7 @@
 #include <fairlead/net/detail/http_exchange.hpp>
 
 #include <array>
+#include <exception>
 #include <new>
 #include <optional>
 #include <utility>
@@ -104,8 +105,8 @@ FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> r
   end();  // the link has another sink from here on
   try {
     core->open(answer, deflate ? &deflate->params : nullptr, std::move(head), behind);
-  } catch (...) {  // out of memory, or the link cannot be watched
-    core->abort();
+  } catch (
+      const std::exception&) {  // out of memory, or the link cannot be watched: then its turn has ended it
   }
 }
 
