@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -58,6 +59,19 @@ class lagging_sessions {
   void forget(charged_queue& q) noexcept;
 
  private:
+  /// While it lives nobody else is made to pay.
+  class paying {
+   public:
+    explicit paying(lagging_sessions& l) noexcept : flag_(l.is_paying_), before_(std::exchange(flag_, true)) {}
+    ~paying() { flag_ = before_; }
+    paying(const paying&) = delete;
+    paying& operator=(const paying&) = delete;
+
+   private:
+    bool& flag_;
+    const bool before_;
+  };
+
   void collect();
   std::size_t largest() noexcept;
   void pay();

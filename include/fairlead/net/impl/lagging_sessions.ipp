@@ -38,9 +38,10 @@ FAIRLEAD_DECL void lagging_sessions::charge(charged_queue& q, std::size_t size) 
 }
 
 FAIRLEAD_DECL void lagging_sessions::forget(charged_queue& q) noexcept {
-  const bool was_paying = std::exchange(is_paying_, true);
-  charge(q, 0);
-  is_paying_ = was_paying;
+  {
+    const paying guard(*this);
+    charge(q, 0);
+  }
   charge_input(q, 0);
   std::ranges::replace(payers_, &q, nullptr);
 }
@@ -88,12 +89,11 @@ FAIRLEAD_DECL void lagging_sessions::pay() {
   const std::size_t target = budget_->limits_.queues - budget_->limits_.queues / 16;
   payers_ = queues_;
   std::ranges::sort(payers_, std::greater<>(), [](const charged_queue* q) { return q->queue_size_; });
-  is_paying_ = true;
+  const paying guard(*this);
   for (charged_queue* const& q : payers_) {
     if (budget_->queues() <= target) break;
     if (q != nullptr && q->queue_size_ != 0) q->give_way();
   }
-  is_paying_ = false;
   payers_ = {};
   largest();
 }

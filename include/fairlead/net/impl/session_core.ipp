@@ -367,6 +367,16 @@ FAIRLEAD_DECL void session_core::end() {
   ended_ = true;
 }
 
+FAIRLEAD_DECL void session_core::abandon() noexcept {
+  if (link_ == nullptr) return;
+  try {
+    connection_.consume(connection_.output_size());  // it may refer to what is gone
+    connection_.receive_eof(*this);
+  } catch (...) {  // the same again, such as want of memory; there is no more to be told
+  }
+  end();
+}
+
 // The service's reference goes with the turn: a callback may have moved the turn's handle away.
 FAIRLEAD_DECL void session_core::end_turn() noexcept {
   if (std::exchange(ended_, false)) drop_reference();

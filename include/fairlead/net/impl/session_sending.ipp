@@ -69,8 +69,10 @@ FAIRLEAD_DECL outbox::watermarks session_core::watermarks() const noexcept {
 FAIRLEAD_DECL std::error_code session_core::reserve(std::size_t size, slow_policy policy) {
   const bool may_drop = policy == slow_policy::drop_newest || policy == slow_policy::drop_oldest ||
                         policy == slow_policy::expire;
-  const bool is_dropped_early = policy == slow_policy::drop_newest;
-  if (outbox_.reserve(size, is_dropped_early ? watermarks().high : watermarks().hard)) return {};
+  std::size_t limit = watermarks().hard;
+  if (policy == slow_policy::drop_newest) limit = watermarks().high;
+  if (policy == slow_policy::conflate) limit += watermarks().high;  // it may take the place of one that waits
+  if (outbox_.reserve(size, limit)) return {};
   if (may_drop) {
     outbox_.count_drop(drop_reason::newest);
     return errc::message_dropped;
@@ -93,7 +95,7 @@ FAIRLEAD_DECL send_result session_core::take(const message_view& m, const messag
       disconnect(errc::queue_full);
       return send_result::dropped;
     case outbox::outcome::dropped: was_high_ = true; return send_result::dropped;
-    case outbox::outcome::conflated: return send_result::conflated;
+    case outbox::outcome::conflated: on_taken(); return send_result::conflated;
     case outbox::outcome::taken: break;
   }
   on_taken();
@@ -104,6 +106,7 @@ FAIRLEAD_DECL send_result session_core::take(const message_view& m, const messag
 FAIRLEAD_DECL send_result session_core::take_piece(message m, sent_as as) {
   if (!may_take()) return send_result::closed;
   if (outbox_.push_piece({std::move(m), piece_of(as)}, watermarks()) == outbox::outcome::full) {
+    outbox_.count_drop(drop_reason::closed);
     disconnect(errc::queue_full);
     return send_result::dropped;
   }

@@ -9,7 +9,6 @@
 
 #include <cassert>
 #include <exception>
-#include <new>
 #include <span>
 #include <utility>
 
@@ -175,16 +174,6 @@ FAIRLEAD_DECL session_service::turn::~turn() {
   current = nullptr;
   service_.handle_ = nullptr;
   core_.end_turn();
-}
-
-FAIRLEAD_DECL void session_core::abandon() noexcept {
-  if (link_ == nullptr) return;
-  try {
-    connection_.consume(connection_.output_size());  // it may refer to what is gone
-    connection_.receive_eof(*this);
-  } catch (const std::bad_alloc&) {  // again; there is no more to be told
-  }
-  end();
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
