@@ -105,8 +105,8 @@ FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> r
   end();  // the link has another sink from here on
   try {
     core->open(answer, deflate ? &deflate->params : nullptr, std::move(head), behind);
-  } catch (
-      const std::exception&) {  // out of memory, or the link cannot be watched: then its turn has ended it
+  } catch (const std::exception&) {
+    // Out of memory, or the link cannot be watched: its turn has ended it.
   }
 }
 
