@@ -61,7 +61,9 @@ struct life {
 /// The server. `/` belongs to those who are tried, `/others` to all others; both echo what they get, but for `publish`,
 /// which goes to everybody, and `bye`, to which the answer is a close. `/awaited` echoes in a coroutine.
 struct scene {
-  explicit scene(bool deflate = false) : s(context, options_with(deflate)) {
+  /// \param has_heartbeat  Not where the peers answer no pings.
+  explicit scene(bool deflate = false, bool has_heartbeat = true)
+      : s(context, options_with(deflate, has_heartbeat)) {
     s.route("/", callbacks(tried));
     s.route("/others", callbacks(others));
     s.route("/awaited", [this](session ws) { return echo(std::move(ws)); });
@@ -89,8 +91,9 @@ struct scene {
     session ws_;
   };
 
-  static server_options options_with(bool deflate) {
+  static server_options options_with(bool deflate, bool has_heartbeat) {
     server_options options;
+    if (!has_heartbeat) options.session.heartbeat.interval = duration::max();
     options.session.deflate.enabled = deflate;
     options.session.connection.max_message_size = 256 * 1024;
     return options;

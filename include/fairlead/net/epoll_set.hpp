@@ -4,6 +4,7 @@
 #include <fairlead/config.hpp>
 #include <fairlead/errc.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/detail/handler_memory.hpp>
 #include <fairlead/net/link.hpp>
 
 #include <asio/io_context.hpp>
@@ -18,7 +19,6 @@
 #include <span>
 #include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -123,39 +123,10 @@ class epoll_set final : public asio::execution_context::service {
   void shutdown() override;
   void notify_fork(asio::execution_context::fork_event event) override;
 
-  // Where Asio keeps the set's one handler, which waits for the set or serves it again: a set that could not be armed
-  // for want of memory would be deaf for good.
-  template <class T>
-  struct handler_allocator {
-    using value_type = T;
-
-    explicit handler_allocator(epoll_set& s) noexcept : set(&s) {}
-    template <class U>
-    handler_allocator(const handler_allocator<U>& other) noexcept : set(other.set) {}
-
-    T* allocate(std::size_t n) {
-      static_assert(alignof(T) <= alignof(std::max_align_t));
-      if (n * sizeof(T) > sizeof set->handler_memory_ || std::exchange(set->handler_memory_used_, true)) {
-        return static_cast<T*>(::operator new(n * sizeof(T)));
-      }
-      return reinterpret_cast<T*>(set->handler_memory_);
-    }
-    void deallocate(T* memory, std::size_t) noexcept {
-      if (reinterpret_cast<std::byte*>(memory) != set->handler_memory_) return ::operator delete(memory);
-      set->handler_memory_used_ = false;
-    }
-
-    template <class U>
-    bool operator==(const handler_allocator<U>& other) const noexcept {
-      return set == other.set;
-    }
-
-    epoll_set* set;
-  };
-
+  // A set that could not be armed for want of memory would be deaf for good.
   struct waiter {
-    using allocator_type = handler_allocator<std::byte>;
-    allocator_type get_allocator() const noexcept { return allocator_type(set); }
+    using allocator_type = detail::handler_memory::allocator<>;
+    allocator_type get_allocator() const noexcept { return allocator_type(set.waiter_memory_); }
     void operator()(std::error_code ec = {}) const { set.on_wait(ec); }
     epoll_set& set;
   };
@@ -172,8 +143,7 @@ class epoll_set final : public asio::execution_context::service {
 
   asio::io_context& context_;
   asio::posix::stream_descriptor set_;
-  alignas(std::max_align_t) std::byte handler_memory_[256];
-  bool handler_memory_used_ = false;
+  detail::handler_memory waiter_memory_;
   std::thread::id thread_;
   bool armed_ = false;
   bool in_batch_ = false;

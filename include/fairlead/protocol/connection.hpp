@@ -143,6 +143,9 @@ class connection {
     return in_message_ && !in_parts_ ? std::optional(message_since_) : std::nullopt;
   }
 
+  /// The message has not been read from for some time: it counts as begun at `now`.
+  void restart_unfinished(time_point now) noexcept { message_since_ = now; }
+
   /// Bytes of memory that it holds.
   std::size_t unfinished_size() const noexcept { return assembly_.capacity() + control_.capacity(); }
 

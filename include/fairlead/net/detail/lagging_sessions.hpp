@@ -62,7 +62,8 @@ class lagging_sessions {
   /// While it lives nobody else is made to pay.
   class paying {
    public:
-    explicit paying(lagging_sessions& l) noexcept : flag_(l.is_paying_), before_(std::exchange(flag_, true)) {}
+    explicit paying(lagging_sessions& l) noexcept
+        : flag_(l.is_paying_), before_(std::exchange(flag_, true)) {}
     ~paying() { flag_ = before_; }
     paying(const paying&) = delete;
     paying& operator=(const paying&) = delete;

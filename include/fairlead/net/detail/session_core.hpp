@@ -192,6 +192,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   }
   const session_options& options() const noexcept { return route_->options; }
   void set_up(const deflate_params* deflate);
+  void begin();
   void start_route(request head);
   void on_coroutine_end(std::exception_ptr error);
   template <class Callback, class... Args>
@@ -204,6 +205,8 @@ class session_core final : public endpoint, public charged_queue, private event_
   void linger();
   void end();
   void drop() noexcept override;
+  template <class Function>
+  void in_turn(Function f);
   void touch();
   void request_turn();
   template <class Function>
@@ -217,8 +220,10 @@ class session_core final : public endpoint, public charged_queue, private event_
   void on_timer(time_point now) override;
   void schedule_by(time_point deadline);
   time_point next_deadline() const;
+  std::optional<time_point> unfinished_since() const noexcept;
   void check_deadlines(time_point now);
   bool heartbeat_runs() const noexcept;
+  void close_for(errc why, close_code code);
   void beat(time_point now);
   void give_up(errc why);
 

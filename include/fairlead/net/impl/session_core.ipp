@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -49,6 +50,7 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
   set_up(deflate);
   connection_.send_handshake(response);
   link_->start(*this);
+  begin();
   start_route(std::move(head));
   if (!behind.empty()) feed(behind);
   flush();
@@ -60,6 +62,7 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
   const session_service::turn turn(service_, *this);
   set_up(deflate);
   link_->start(*this);
+  begin();
   if (has_receiving_callbacks()) {
     pause(pause_reason::not_begun);
     if (!behind.empty()) more().unread.append(behind);
@@ -70,7 +73,6 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
 }
 
 FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
-  opened_ = true;
   opened_at_ = service_.now();
   active_at_.store(opened_at_, std::memory_order_relaxed);
   if (route_->callbacks.on_part) connection_.receive_in_parts();
@@ -80,13 +82,18 @@ FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
   const bool has_to_authenticate = options().authentication_timeout != duration::zero();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
   reported_state_ = state();
-  service_.counters().opened.add(1);
   const heartbeat_options& beats = options().heartbeat;
   if (heartbeat_runs()) {
     beat_.start(opened_at_, beats.interval, id_.number);
     if (beats.timeout < duration::max() - beats.interval)
       link_->give_up_after(beats.interval + beats.timeout);
   }
+}
+
+// From here on there is an end to be told of.
+FAIRLEAD_DECL void session_core::begin() {
+  opened_ = true;
+  service_.counters().opened.add(1);
   schedule_by(next_deadline());
   if (route_->sink != nullptr) route_->sink->on_open(service_.current_handle());
 }
@@ -138,19 +145,27 @@ FAIRLEAD_DECL void session_core::report(std::exception_ptr error) {
 
 // --- From the link.
 
-FAIRLEAD_DECL std::span<std::byte> session_core::read_room() { return connection_.payload_room(); }
+FAIRLEAD_DECL std::span<std::byte> session_core::read_room() {
+  try {
+    return connection_.payload_room();
+  } catch (const std::bad_alloc&) {  // then the link's own buffer has to do
+    return {};
+  }
+}
 
 FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
-  const session_service::turn turn(service_, *this);
-  if (lingering_) {
-    lingered_size_ += bytes.size();
-    const std::size_t max_size = std::max(min_lingered_size, 2 * route_->options.connection.max_message_size);
-    if (lingered_size_ > max_size) end();
-    return;
-  }
-  feed(bytes);
-  charge_input();
-  flush();
+  in_turn([&] {
+    if (lingering_) {
+      lingered_size_ += bytes.size();
+      const std::size_t max_size =
+          std::max(min_lingered_size, 2 * route_->options.connection.max_message_size);
+      if (lingered_size_ > max_size) end();
+      return;
+    }
+    feed(bytes);
+    charge_input();
+    flush();
+  });
 }
 
 FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
@@ -161,26 +176,29 @@ FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
 }
 
 FAIRLEAD_DECL void session_core::on_writable() {
-  const session_service::turn turn(service_, *this);
-  blocked_ = false;
-  beat_.on_heard(service_.recent());  // it took what was in front of the question
-  flush();
+  in_turn([&] {
+    blocked_ = false;
+    beat_.on_heard(service_.recent());  // it took what was in front of the question
+    flush();
+  });
 }
 
 FAIRLEAD_DECL void session_core::on_eof() {
-  const session_service::turn turn(service_, *this);
-  at_eof_ = true;
-  if (lingering_ || !finished_) {
-    connection_.receive_eof(*this);
-    return end();
-  }
-  flush();  // a close frame may still be on its way
+  in_turn([&] {
+    at_eof_ = true;
+    if (lingering_ || !finished_) {
+      connection_.receive_eof(*this);
+      return end();
+    }
+    flush();  // a close frame may still be on its way
+  });
 }
 
 FAIRLEAD_DECL void session_core::on_link_error(std::error_code) {
-  const session_service::turn turn(service_, *this);
-  connection_.receive_eof(*this);
-  end();
+  in_turn([&] {
+    connection_.receive_eof(*this);
+    end();
+  });
 }
 
 // --- From the protocol.
@@ -316,6 +334,17 @@ FAIRLEAD_DECL session_statistics session_core::statistics() const noexcept {
 
 // --- Turns.
 
+// What no memory does to a session stays with that session.
+template <class Function>
+void session_core::in_turn(Function f) {
+  const session_service::turn turn(service_, *this);
+  try {
+    f();
+  } catch (const std::bad_alloc&) {
+    abandon();
+  }
+}
+
 FAIRLEAD_DECL void session_core::touch() {
   if (!in_own_turn()) request_turn();
 }
@@ -328,10 +357,11 @@ FAIRLEAD_DECL void session_core::request_turn() {
 
 FAIRLEAD_DECL void session_core::serve_dirty() {
   if (link_ == nullptr) return;
-  const session_service::turn turn(service_, *this);
-  dirty_ = false;
-  if (std::exchange(resume_wanted_, false)) resume_reading();
-  flush();
+  in_turn([&] {
+    dirty_ = false;
+    if (std::exchange(resume_wanted_, false)) resume_reading();
+    flush();
+  });
 }
 
 // --- The end.
@@ -342,9 +372,10 @@ FAIRLEAD_DECL void session_core::stop() {
 }
 
 FAIRLEAD_DECL void session_core::abort() {
-  const session_service::turn turn(service_, *this);
-  connection_.receive_eof(*this);
-  end();
+  in_turn([&] {
+    connection_.receive_eof(*this);
+    end();
+  });
 }
 
 // Everything is said. The peer is told so, and what it still sends is read and discarded: closing a socket

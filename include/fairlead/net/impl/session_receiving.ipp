@@ -66,7 +66,8 @@ FAIRLEAD_DECL void session_core::resume(pause_reason why) {
 FAIRLEAD_DECL void session_core::resume_reading() {
   if (!reading_paused_ || pauses_ != 0 || link_ == nullptr) return;
   reading_paused_ = false;
-  beat_.on_heard(service_.now());
+  beat_.on_heard(service_.recent());
+  connection_.restart_unfinished(service_.recent());
   if (extras_ != nullptr && !extras_->unread.empty()) {
     growing_bytes unread = std::move(extras_->unread);
     feed(unread.bytes());
@@ -89,7 +90,7 @@ FAIRLEAD_DECL std::size_t session_core::unfinished_size() const {
 
 FAIRLEAD_DECL void session_core::charge_input() {
   if (link_ == nullptr) return;
-  if (const auto since = connection_.unfinished_since()) {
+  if (const auto since = unfinished_since()) {
     schedule_by(deadline_after(*since, options().message_timeout));
   }
   const std::size_t size = unfinished_size();

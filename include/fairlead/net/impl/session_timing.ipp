@@ -21,6 +21,11 @@ FAIRLEAD_DECL bool session_core::heartbeat_runs() const noexcept {
   return options().heartbeat.interval != duration::max();
 }
 
+// Nothing while we are the ones who do not go on.
+FAIRLEAD_DECL std::optional<time_point> session_core::unfinished_since() const noexcept {
+  return reading_paused_ ? std::nullopt : connection_.unfinished_since();
+}
+
 FAIRLEAD_DECL time_point session_core::next_deadline() const {
   if (finished_ || !is_open()) return close_at_;
   time_point first = close_at_;
@@ -36,7 +41,7 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
   } else {
     consider(active_at, options().idle_timeout);
   }
-  if (const auto since = connection_.unfinished_since()) consider(*since, options().message_timeout);
+  if (const auto since = unfinished_since()) consider(*since, options().message_timeout);
   if (blocked_) consider(blocked_since_, options().write_timeout);
   if (extras_ != nullptr && !extras_->held_sources.empty())
     consider(extras_->held_since, options().max_pause);
@@ -44,28 +49,26 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
 }
 
 FAIRLEAD_DECL void session_core::on_timer(time_point now) {
-  const session_service::turn turn(service_, *this);
-  timer_at_ = time_point::max();
-  if (now >= close_at_) {
-    connection_.on_deadline(*this);
-    return end();
-  }
-  if (!finished_ && is_open()) check_deadlines(now);
-  flush();
-  schedule_by(next_deadline());
+  in_turn([&] {
+    timer_at_ = time_point::max();
+    if (now >= close_at_) {
+      connection_.on_deadline(*this);
+      return end();
+    }
+    if (!finished_ && is_open()) check_deadlines(now);
+    flush();
+    schedule_by(next_deadline());
+  });
 }
 
 FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
   const auto is_over = [now](time_point from, duration t) { return now >= deadline_after(from, t); };
   const time_point active_at = active_at_.load(std::memory_order_relaxed);
   if (state() == session_state::authenticating && is_over(opened_at_, options().authentication_timeout)) {
-    ended_with_ = errc::authentication_timeout;
-    return static_cast<void>(try_close(authentication_failed, ended_with_.message()));
+    return close_for(errc::authentication_timeout, authentication_failed);
   }
-  if (const auto since = connection_.unfinished_since();
-      since && is_over(*since, options().message_timeout)) {
-    ended_with_ = errc::message_timeout;
-    return static_cast<void>(try_close(close_code::policy_violation, ended_with_.message()));
+  if (const auto since = unfinished_since(); since && is_over(*since, options().message_timeout)) {
+    return close_for(errc::message_timeout, close_code::policy_violation);
   }
   if (blocked_ && is_over(blocked_since_, options().write_timeout)) return disconnect(errc::write_timeout);
   if (extras_ != nullptr && !extras_->held_sources.empty() &&
@@ -75,11 +78,15 @@ FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
   if (heartbeat_runs()) {
     if (!reading_paused_ && !blocked_) beat(now);
   } else if (is_over(active_at, options().idle_timeout)) {
-    ended_with_ = errc::idle_timeout;
-    return static_cast<void>(try_close(close_code::going_away, ended_with_.message()));
+    return close_for(errc::idle_timeout, close_code::going_away);
   }
   if (state() == session_state::active && is_over(active_at, options().idle_after))
     enter(session_state::idle);
+}
+
+FAIRLEAD_DECL void session_core::close_for(errc why, close_code code) {
+  ended_with_ = why;
+  try_close(code, ended_with_.message());
 }
 
 FAIRLEAD_DECL void session_core::beat(time_point now) {

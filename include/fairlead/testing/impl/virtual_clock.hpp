@@ -5,6 +5,7 @@
 #include <fairlead/net/session.hpp>
 
 #include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/detail/handler_memory.hpp>
 #include <fairlead/net/detail/session_core.hpp>
 #include <fairlead/testing/virtual_clock.hpp>
 
@@ -26,6 +27,15 @@ class virtual_time final : public asio::execution_context::service {
   explicit virtual_time(asio::execution_context& context) : asio::execution_context::service(context) {}
 
   time_point now{};
+  handler_memory step_memory;  // so that a test that counts allocations counts none of the clock's
+
+  struct step {
+    using allocator_type = handler_memory::allocator<>;
+    allocator_type get_allocator() const noexcept { return allocator_type(memory); }
+    void operator()() const { service.advance_timers(); }
+    session_service& service;
+    handler_memory& memory;
+  };
 
   // Services go in the reverse order of their making, so this one has to be there first.
   static virtual_time& make(asio::io_context& context) {
@@ -81,13 +91,13 @@ inline bool virtual_clock::advance_to_next(time_point end) {
   if (next > end || next == time_point::max()) return false;
   time_.now = std::max(time_.now, next);
   // In a handler, since sessions are served inside run() only.
-  asio::post(context_, [&service = service_] { service.advance_timers(); });
+  asio::post(context_, detail::virtual_time::step{service_, time_.step_memory});
   run_ready();
   return true;
 }
 
 inline void virtual_clock::advance(duration d) {
-  const time_point end = later(time_.now, std::max(d, duration::zero()));
+  const time_point end = detail::deadline_after(time_.now, std::max(d, duration::zero()));
   run_ready();
   while (advance_to_next(end)) {
   }
@@ -96,7 +106,7 @@ inline void virtual_clock::advance(duration d) {
 
 template <class Condition>
 bool virtual_clock::advance_until(Condition done, duration limit) {
-  const time_point end = later(time_.now, std::max(limit, duration::zero()));
+  const time_point end = detail::deadline_after(time_.now, std::max(limit, duration::zero()));
   run_ready();
   while (!done()) {
     if (advance_to_next(end)) continue;
