@@ -87,7 +87,7 @@ inline bool virtual_clock::advance_to_next(time_point end) {
 }
 
 inline void virtual_clock::advance(duration d) {
-  const time_point end = later(time_.now, std::max(d, duration::zero()));
+  const time_point end = detail::deadline_after(time_.now, std::max(d, duration::zero()));
   run_ready();
   while (advance_to_next(end)) {
   }
@@ -96,7 +96,7 @@ inline void virtual_clock::advance(duration d) {
 
 template <class Condition>
 bool virtual_clock::advance_until(Condition done, duration limit) {
-  const time_point end = later(time_.now, std::max(limit, duration::zero()));
+  const time_point end = detail::deadline_after(time_.now, std::max(limit, duration::zero()));
   run_ready();
   while (!done()) {
     if (advance_to_next(end)) continue;
