@@ -28,7 +28,10 @@ FAIRLEAD_DECL outbox::outcome outbox::push(const message_view& m, const message_
   const std::size_t cost = m.size() + message_cost;
   if (c.policy == slow_policy::conflate) {
     if (queued* const older = find(c.lane, c.key)) {
+      const std::size_t others = size() - cost_of(*older);
+      if (m.size() > older->sent.content.size() && others != 0 && others + cost > limits.hard) return outcome::full;
       size_.fetch_add(m.size() - older->sent.content.size(), std::memory_order_relaxed);  // wraps to less
+      max_size_.set(std::max(max_size_.load(), size()));
       older->sent.content = m.keep();
       count_drop(drop_reason::conflated);
       return outcome::conflated;
