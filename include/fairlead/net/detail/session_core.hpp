@@ -152,6 +152,10 @@ class session_core final : public endpoint,
     time_point sent_at;  // time_point::max() until it is sent
     completion<std::error_code, duration> done;
   };
+  struct held_source {  // whose reading is paused until this queue has drained
+    core_ptr core;
+    time_point since;
+  };
   struct close_request {
     close_code code;
     std::string reason;
@@ -164,8 +168,7 @@ class session_core final : public endpoint,
     std::vector<completion<std::error_code>> closers;
     std::optional<close_request> close;
     growing_bytes unread;
-    std::vector<core_ptr> held_sources;  // whose reading is paused until this queue has drained
-    time_point held_since{};
+    std::vector<held_source> held_sources;  // in the order of their times
     drop_counts reported_drops;
   };
 
@@ -240,6 +243,7 @@ class session_core final : public endpoint,
   void pace();
   void hold(const session& source);
   void release_sources();
+  bool holds_for_too_long(time_point now);
   void await_low(send_result result, completion<std::error_code> done, std::uint64_t wait_number);
   void complete_senders(std::error_code ec);
   void send_pings();

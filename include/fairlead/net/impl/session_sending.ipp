@@ -185,20 +185,27 @@ FAIRLEAD_DECL void session_core::cancel_send(std::uint64_t wait_number) {
 FAIRLEAD_DECL void session_core::hold(const session& source) {
   if (!source.core_) return;
   auto& held = more().held_sources;
-  if (std::ranges::find(held, source.core_.get(), &core_ptr::get) != held.end()) return;
-  if (held.empty()) {
-    extras_->held_since = service_.now();
-    schedule_by(deadline_after(extras_->held_since, options().max_pause));
-  }
-  held.push_back(source.core_);
+  const auto is_source = [&source](const held_source& h) { return h.core.get() == source.core_.get(); };
+  if (std::ranges::any_of(held, is_source)) return;
+  const time_point now = service_.now();
+  held.push_back({source.core_, now});
+  schedule_by(deadline_after(now, options().max_pause));
   source.core_->pause(pause_reason::by_receivers);
 }
 
 FAIRLEAD_DECL void session_core::release_sources() {
   if (extras_ == nullptr) return;
-  for (const core_ptr& source : std::exchange(extras_->held_sources, {})) {
-    source->resume(pause_reason::by_receivers);
+  for (const held_source& source : std::exchange(extras_->held_sources, {})) {
+    source.core->resume(pause_reason::by_receivers);
   }
+}
+
+// A source that is over is not held up any more.
+FAIRLEAD_DECL bool session_core::holds_for_too_long(time_point now) {
+  if (extras_ == nullptr) return false;
+  auto& held = extras_->held_sources;
+  std::erase_if(held, [](const held_source& source) { return !source.core->is_open(); });
+  return !held.empty() && now >= deadline_after(held.front().since, options().max_pause);
 }
 
 FAIRLEAD_DECL void session_core::give_way() {
