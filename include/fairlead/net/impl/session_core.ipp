@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <new>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -379,6 +380,10 @@ FAIRLEAD_DECL void session_core::drop() noexcept {
   link_.reset();
   connection_.release();
   if (inbox_ != nullptr) inbox_->drop();
+  try {
+    release_sources();  // which may live on another context
+  } catch (const std::bad_alloc&) {  // then that source ends at its own timeouts
+  }
   extras_.reset();
   drop_reference();
 }
