@@ -143,6 +143,9 @@ class connection {
     return in_message_ && !in_parts_ ? std::optional(message_since_) : std::nullopt;
   }
 
+  /// Reading was paused until `now`, which is not the peer's fault: that message counts as begun now.
+  void renew_unfinished_since(time_point now) noexcept { message_since_ = now; }
+
   /// Bytes of memory that it holds.
   std::size_t unfinished_size() const noexcept { return assembly_.capacity() + control_.capacity(); }
 

@@ -67,6 +67,7 @@ FAIRLEAD_DECL void session_core::resume_reading() {
   if (!reading_paused_ || pauses_ != 0 || link_ == nullptr) return;
   reading_paused_ = false;
   beat_.on_heard(service_.now());
+  connection_.renew_unfinished_since(service_.recent());
   if (extras_ != nullptr && !extras_->unread.empty()) {
     growing_bytes unread = std::move(extras_->unread);
     feed(unread.bytes());

@@ -34,7 +34,8 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
   } else {
     consider(active_at, options().idle_timeout);
   }
-  if (const auto since = connection_.unfinished_since()) consider(*since, options().message_timeout);
+  const auto unfinished_since = connection_.unfinished_since();
+  if (unfinished_since && !reading_paused_) consider(*unfinished_since, options().message_timeout);
   if (blocked_) consider(blocked_since_, options().write_timeout);
   if (extras_ != nullptr && !extras_->held_sources.empty()) {
     consider(extras_->held_sources.front().since, options().max_pause);
@@ -61,7 +62,8 @@ FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
     ended_with_ = errc::authentication_timeout;
     return static_cast<void>(try_close(authentication_failed, ended_with_.message()));
   }
-  if (const auto since = connection_.unfinished_since(); since && is_over(*since, options().message_timeout)) {
+  const auto unfinished_since = connection_.unfinished_since();
+  if (unfinished_since && !reading_paused_ && is_over(*unfinished_since, options().message_timeout)) {
     ended_with_ = errc::message_timeout;
     return static_cast<void>(try_close(close_code::policy_violation, ended_with_.message()));
   }
