@@ -274,6 +274,7 @@ class session_core final : public endpoint,
   void request_close(close_code code, std::string reason);
   void close_when_drained();
   void finish(close_info info);
+  void report_end(const close_info& info);
 
   session_service& service_;
   std::shared_ptr<mailbox> mailbox_;
