@@ -359,6 +359,7 @@ FAIRLEAD_DECL void session_core::end() {
   if (link_ == nullptr) return;
   service_.cancel(*this);
   link_.reset();
+  service_.counters().sessions[static_cast<std::size_t>(state())].subtract(1);
   connection_.settle();
   connection_.release();
   service_.lagging(options().budget).forget(*this);
