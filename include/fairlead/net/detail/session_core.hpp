@@ -195,6 +195,7 @@ class session_core final : public endpoint,
   }
   const session_options& options() const noexcept { return route_->options; }
   void set_up(const deflate_params* deflate);
+  void announce();
   void start_route(request head);
   void on_coroutine_end(std::exception_ptr error);
   template <class Callback, class... Args>

@@ -49,6 +49,7 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
   set_up(deflate);
   connection_.send_handshake(response);
   link_->start(*this);
+  announce();
   start_route(std::move(head));
   if (!behind.empty()) feed(behind);
   flush();
@@ -60,6 +61,7 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
   const session_service::turn turn(service_, *this);
   set_up(deflate);
   link_->start(*this);
+  announce();
   if (has_receiving_callbacks()) {
     pause(pause_reason::not_begun);
     if (!behind.empty()) more().unread.append(behind);
@@ -70,13 +72,17 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
 }
 
 FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
-  opened_ = true;
   opened_at_ = service_.now();
   active_at_.store(opened_at_, std::memory_order_relaxed);
   if (route_->callbacks.on_part) connection_.receive_in_parts();
   if (deflate != nullptr) {
     connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
   }
+}
+
+// Nothing can fail any more: who is told of the begin is told of the end.
+FAIRLEAD_DECL void session_core::announce() {
+  opened_ = true;
   const bool has_to_authenticate = options().authentication_timeout != duration::zero();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
   reported_state_ = state();
