@@ -255,7 +255,7 @@ class session_core final : public endpoint,
   std::error_code write_some();
   bool write_output();
   void on_blocked();
-  void count_sent(std::size_t size);
+  void count_sent(std::size_t size, bool ends_message = true);
   bool has_drained() const;
   bool report_drain();
   void send_drop_notice(const drop_counts& drops);

@@ -205,12 +205,8 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
 
 FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   if (!is_open()) return flow::proceed;
-  received_.bytes.add(part.bytes.size());
-  service_.counters().received.bytes.add(part.bytes.size());
-  if (part.last) {
-    received_.messages.add(1);
-    service_.counters().received.messages.add(1);
-  }
+  received_.add(part.bytes.size(), part.last);
+  service_.counters().received.add(part.bytes.size(), part.last);
   on_activity();
   call(route_->callbacks.on_part, part);
   return reading_paused_ ? flow::pause : flow::proceed;

@@ -263,13 +263,13 @@ FAIRLEAD_DECL void session_core::send_drop_notice(const drop_counts& drops) {
 
 FAIRLEAD_DECL std::optional<outgoing> session_core::next() {
   std::optional<outgoing> m = outbox_.pop(service_.recent());
-  if (m) count_sent(m->content.size());
+  if (m) count_sent(m->content.size(), m->piece == piece::whole || m->piece == piece::last);
   return m;
 }
 
-FAIRLEAD_DECL void session_core::count_sent(std::size_t size) {
-  sent_.add(size);
-  service_.counters().sent.add(size);
+FAIRLEAD_DECL void session_core::count_sent(std::size_t size, bool ends_message) {
+  sent_.add(size, ends_message);
+  service_.counters().sent.add(size, ends_message);
   on_activity();
 }
 
