@@ -170,6 +170,7 @@ FAIRLEAD_DECL void session_core::on_writable() {
   blocked_ = false;
   beat_.on_heard(service_.recent());  // it took what was in front of the question
   flush();
+  schedule_by(next_deadline());  // the heartbeat's may be before that of the last write
 }
 
 FAIRLEAD_DECL void session_core::on_eof() {
