@@ -30,7 +30,7 @@ FAIRLEAD_DECL session_core::session_core(session_service& service, role r, link_
       subprotocol_(subprotocol),
       id_(service.next_id()),
       peer_(link_->peer()),
-      outbox_(service.counters().drops) {
+      outbox_(mailbox_->drops) {
   service_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
 }
 
