@@ -193,6 +193,12 @@ class session_core final : public endpoint,
   bool has_receiving_callbacks() const noexcept {
     return route_->callbacks.on_message || route_->callbacks.on_part;
   }
+  /// For callbacks. One of them may have moved it away.
+  session& handle() {
+    session& own = service_.current_handle();
+    if (own.core_.get() != this) own = session(core_ptr(this));
+    return own;
+  }
   const session_options& options() const noexcept { return route_->options; }
   void set_up(const deflate_params* deflate);
   void announce();

@@ -94,7 +94,7 @@ FAIRLEAD_DECL void session_core::report_end(const close_info& info) {
   auto& closed = service_.counters().closed;
   closed[kind < closed.size() ? kind : 0].add(1);
   call(route_->callbacks.on_close, info);
-  if (route_->sink != nullptr) route_->sink->on_close(service_.current_handle(), info);
+  if (route_->sink != nullptr) route_->sink->on_close(handle(), info);
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

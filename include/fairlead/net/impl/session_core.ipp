@@ -93,14 +93,14 @@ FAIRLEAD_DECL void session_core::announce() {
     if (beats.timeout < duration::max() - beats.interval) link_->give_up_after(beats.interval + beats.timeout);
   }
   schedule_by(next_deadline());
-  if (route_->sink != nullptr) route_->sink->on_open(service_.current_handle());
+  if (route_->sink != nullptr) route_->sink->on_open(handle());
 }
 
 FAIRLEAD_DECL void session_core::start_route(request head) {
   try {
-    if (route_->callbacks.on_open) route_->callbacks.on_open(service_.current_handle(), head);
+    if (route_->callbacks.on_open) route_->callbacks.on_open(handle(), head);
     if (!route_->coroutine) return;
-    asio::co_spawn(service_.context(), route_->coroutine(service_.current_handle(), std::move(head)),
+    asio::co_spawn(service_.context(), route_->coroutine(handle(), std::move(head)),
                    [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
   } catch (...) {
     report(std::current_exception());
@@ -125,7 +125,7 @@ template <class Callback, class... Args>
 void session_core::call(const Callback& callback, const Args&... args) {
   if (!callback) return;
   try {
-    callback(service_.current_handle(), args...);
+    callback(handle(), args...);
   } catch (...) {
     report(std::current_exception());
   }
@@ -238,7 +238,7 @@ FAIRLEAD_DECL void session_core::report_state() {
   const session_state from = std::exchange(reported_state_, state());
   if (from == reported_state_ || finished_) return;
   call(route_->callbacks.on_state, from, reported_state_);
-  if (route_->sink != nullptr) route_->sink->on_state(service_.current_handle(), from, reported_state_);
+  if (route_->sink != nullptr) route_->sink->on_state(handle(), from, reported_state_);
 }
 
 FAIRLEAD_DECL void session_core::on_activity() {

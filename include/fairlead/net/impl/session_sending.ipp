@@ -244,7 +244,7 @@ FAIRLEAD_DECL bool session_core::report_drain() {
   const drop_counts since = drops.since(more().reported_drops);
   extras_->reported_drops = drops;
   if (since.lost() != 0) {
-    if (route_->sink != nullptr) route_->sink->on_drops(service_.current_handle(), since);
+    if (route_->sink != nullptr) route_->sink->on_drops(handle(), since);
     if (options().drop_notice) send_drop_notice(since);
   }
   call(route_->callbacks.on_drain, since);
@@ -391,7 +391,7 @@ FAIRLEAD_DECL void session_core::on_pong(std::span<const std::byte> payload) {
 
 FAIRLEAD_DECL void session_core::on_round_trip(duration sample) {
   round_trip_.add(sample);
-  if (route_->sink != nullptr) route_->sink->on_round_trip(service_.current_handle(), sample);
+  if (route_->sink != nullptr) route_->sink->on_round_trip(handle(), sample);
 }
 
 FAIRLEAD_DECL void session_core::cancel_ping(std::uint64_t wait_number) {
