@@ -18,7 +18,7 @@ struct close_info;
 
 /// What the sessions of a server have done since it began, those of all its threads together.
 struct net_counters {
-  /// Sessions now, by state.
+  /// Sessions now, by state; one that is closed counts until its connection is gone.
   std::array<std::size_t, session_state_count> sessions{};
 
   std::uint64_t opened = 0;

@@ -47,8 +47,8 @@ struct live_traffic {
   counter<std::uint64_t> messages;
   counter<std::uint64_t> bytes;
 
-  void add(std::size_t size) noexcept {
-    messages.add(1);
+  void add(std::size_t size, bool ends_message = true) noexcept {
+    if (ends_message) messages.add(1);
     bytes.add(size);
   }
 };

@@ -63,7 +63,8 @@ class inbox {
 
   struct taken {
     received outcome;
-    bool has_room;  ///< The pause that put() asked for is over.
+    bool has_room;          ///< The pause that put() asked for is over.
+    bool is_empty = false;  ///< That was the last message.
   };
 
   /// Called by the waiter's completion, once.

@@ -13,12 +13,15 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 
 /// The net_counters of one thread.
 struct live_counters {
+  /// \param d  Outlives the thread's context, since other threads count there.
+  explicit live_counters(live_drop_counts& d) noexcept : drops(d) {}
+
   std::array<counter<std::size_t>, session_state_count> sessions;
   counter<std::uint64_t> opened;
   std::array<counter<std::uint64_t>, 128> closed;
   live_traffic received;
   live_traffic sent;
-  live_drop_counts drops;
+  live_drop_counts& drops;
 
   void add_to(net_counters& sum) const noexcept {
     for (std::size_t i = 0; i < sessions.size(); ++i) sum.sessions[i] += sessions[i].load();

@@ -3,6 +3,7 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/detail/counter.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
@@ -44,6 +45,9 @@ class task {
 class mailbox : public std::enable_shared_from_this<mailbox> {
  public:
   explicit mailbox(asio::io_context& context) : context_(&context) {}
+
+  /// Of the sessions of the context. Here, since other threads drop messages while the context is being destroyed.
+  live_drop_counts drops;
 
   /// Runs `t` on the context's thread, in the order of the calls; many letters need one post. False when
   /// closed.

@@ -152,6 +152,10 @@ class session_core final : public endpoint, public charged_queue, private event_
     time_point sent_at;  // time_point::max() until it is sent
     completion<std::error_code, duration> done;
   };
+  struct held_source {  // whose reading is paused until this queue has drained
+    core_ptr core;
+    time_point since;
+  };
   struct close_request {
     close_code code;
     std::string reason;
@@ -164,8 +168,7 @@ class session_core final : public endpoint, public charged_queue, private event_
     std::vector<completion<std::error_code>> closers;
     std::optional<close_request> close;
     growing_bytes unread;
-    std::vector<core_ptr> held_sources;  // whose reading is paused until this queue has drained
-    time_point held_since{};
+    std::vector<held_source> held_sources;  // in the order of their times
     drop_counts reported_drops;
   };
 
@@ -190,9 +193,15 @@ class session_core final : public endpoint, public charged_queue, private event_
   bool has_receiving_callbacks() const noexcept {
     return route_->callbacks.on_message || route_->callbacks.on_part;
   }
+  /// For callbacks. One of them may have moved it away.
+  session& handle() {
+    session& own = service_.current_handle();
+    if (own.core_.get() != this) own = session(core_ptr(this));
+    return own;
+  }
   const session_options& options() const noexcept { return route_->options; }
   void set_up(const deflate_params* deflate);
-  void begin();
+  void announce();
   void start_route(request head);
   void on_coroutine_end(std::exception_ptr error);
   template <class Callback, class... Args>
@@ -245,6 +254,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   void pace();
   void hold(const session& source);
   void release_sources();
+  bool holds_for_too_long(time_point now);
   void await_low(send_result result, completion<std::error_code> done, std::uint64_t wait_number);
   void complete_senders(std::error_code ec);
   void send_pings();
@@ -255,7 +265,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   std::error_code write_some();
   bool write_output();
   void on_blocked();
-  void count_sent(std::size_t size);
+  void count_sent(std::size_t size, bool ends_message = true);
   bool has_drained() const;
   bool report_drain();
   void send_drop_notice(const drop_counts& drops);
@@ -275,6 +285,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   void request_close(close_code code, std::string reason);
   void close_when_drained();
   void finish(close_info info);
+  void report_end(const close_info& info);
 
   session_service& service_;
   std::shared_ptr<mailbox> mailbox_;

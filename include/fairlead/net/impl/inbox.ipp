@@ -58,6 +58,7 @@ FAIRLEAD_DECL inbox::taken inbox::take(bool cancelled) {
   taken result{{{}, std::move(messages_.front())}, false};
   messages_.pop_front();
   size_ -= result.outcome.whole->size() + sizeof(message);
+  result.is_empty = messages_.empty();
   if (full_ && size_ <= limit_ / 2) {
     full_ = false;
     result.has_room = true;

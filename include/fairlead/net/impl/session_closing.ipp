@@ -79,17 +79,22 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
   if (inbox_ != nullptr) inbox_->end(ended_with_);
   complete_senders(errc::closed);
   if (extras_ != nullptr) {
-    for (auto& closer : extras_->closers) closer.post(ended_with_);
-    extras_->closers.clear();
     for (ping_waiter& waiter : extras_->pings) waiter.done.post(errc::closed, {});
     extras_->pings.clear();
   }
+  if (opened_) report_end(info);
+  // Last: who was told that close() is done hears of no callback any more, on whichever thread.
+  if (extras_ == nullptr) return;
+  for (auto& closer : extras_->closers) closer.post(ended_with_);
+  extras_->closers.clear();
+}
+
+FAIRLEAD_DECL void session_core::report_end(const close_info& info) {
   const auto kind = static_cast<std::size_t>(ended_with_.value());
   auto& closed = service_.counters().closed;
   closed[kind < closed.size() ? kind : 0].add(1);
-  if (!opened_) return;
   call(route_->callbacks.on_close, info);
-  if (route_->sink != nullptr) route_->sink->on_close(service_.current_handle(), info);
+  if (route_->sink != nullptr) route_->sink->on_close(handle(), info);
 }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

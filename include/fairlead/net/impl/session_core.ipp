@@ -30,7 +30,7 @@ FAIRLEAD_DECL session_core::session_core(session_service& service, role r, link_
       subprotocol_(subprotocol),
       id_(service.next_id()),
       peer_(link_->peer()),
-      outbox_(service.counters().drops) {
+      outbox_(mailbox_->drops) {
   service_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
 }
 
@@ -50,7 +50,7 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
   set_up(deflate);
   connection_.send_handshake(response);
   link_->start(*this);
-  begin();
+  announce();
   start_route(std::move(head));
   if (!behind.empty()) feed(behind);
   flush();
@@ -62,7 +62,7 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
   const session_service::turn turn(service_, *this);
   set_up(deflate);
   link_->start(*this);
-  begin();
+  announce();
   if (has_receiving_callbacks()) {
     pause(pause_reason::not_begun);
     if (!behind.empty()) more().unread.append(behind);
@@ -79,6 +79,11 @@ FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
   if (deflate != nullptr) {
     connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
   }
+}
+
+// Nothing can fail any more: who is told of the begin is told of the end.
+FAIRLEAD_DECL void session_core::announce() {
+  opened_ = true;
   const bool has_to_authenticate = options().authentication_timeout != duration::zero();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
   reported_state_ = state();
@@ -88,21 +93,16 @@ FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
     if (beats.timeout < duration::max() - beats.interval)
       link_->give_up_after(beats.interval + beats.timeout);
   }
-}
-
-// From here on there is an end to be told of.
-FAIRLEAD_DECL void session_core::begin() {
-  opened_ = true;
   service_.counters().opened.add(1);
   schedule_by(next_deadline());
-  if (route_->sink != nullptr) route_->sink->on_open(service_.current_handle());
+  if (route_->sink != nullptr) route_->sink->on_open(handle());
 }
 
 FAIRLEAD_DECL void session_core::start_route(request head) {
   try {
-    if (route_->callbacks.on_open) route_->callbacks.on_open(service_.current_handle(), head);
+    if (route_->callbacks.on_open) route_->callbacks.on_open(handle(), head);
     if (!route_->coroutine) return;
-    asio::co_spawn(service_.context(), route_->coroutine(service_.current_handle(), std::move(head)),
+    asio::co_spawn(service_.context(), route_->coroutine(handle(), std::move(head)),
                    [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
   } catch (...) {
     report(std::current_exception());
@@ -127,7 +127,7 @@ template <class Callback, class... Args>
 void session_core::call(const Callback& callback, const Args&... args) {
   if (!callback) return;
   try {
-    callback(service_.current_handle(), args...);
+    callback(handle(), args...);
   } catch (...) {
     report(std::current_exception());
   }
@@ -180,6 +180,7 @@ FAIRLEAD_DECL void session_core::on_writable() {
     blocked_ = false;
     beat_.on_heard(service_.recent());  // it took what was in front of the question
     flush();
+    schedule_by(next_deadline());  // the heartbeat's may be before that of the last write
   });
 }
 
@@ -218,12 +219,8 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
 
 FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   if (!is_open()) return flow::proceed;
-  received_.bytes.add(part.bytes.size());
-  service_.counters().received.bytes.add(part.bytes.size());
-  if (part.last) {
-    received_.messages.add(1);
-    service_.counters().received.messages.add(1);
-  }
+  received_.add(part.bytes.size(), part.last);
+  service_.counters().received.add(part.bytes.size(), part.last);
   on_activity();
   call(route_->callbacks.on_part, part);
   return reading_paused_ ? flow::pause : flow::proceed;
@@ -254,7 +251,7 @@ FAIRLEAD_DECL void session_core::report_state() {
   const session_state from = std::exchange(reported_state_, state());
   if (from == reported_state_ || finished_) return;
   call(route_->callbacks.on_state, from, reported_state_);
-  if (route_->sink != nullptr) route_->sink->on_state(service_.current_handle(), from, reported_state_);
+  if (route_->sink != nullptr) route_->sink->on_state(handle(), from, reported_state_);
 }
 
 FAIRLEAD_DECL void session_core::on_activity() {
@@ -391,6 +388,7 @@ FAIRLEAD_DECL void session_core::end() {
   if (link_ == nullptr) return;
   service_.cancel(*this);
   link_.reset();
+  service_.counters().sessions[static_cast<std::size_t>(state())].subtract(1);
   connection_.settle();
   connection_.release();
   service_.lagging(options().budget).forget(*this);
@@ -422,6 +420,10 @@ FAIRLEAD_DECL void session_core::drop() noexcept {
   link_.reset();
   connection_.release();
   if (inbox_ != nullptr) inbox_->drop();
+  try {
+    release_sources();               // which may live on another context
+  } catch (const std::bad_alloc&) {  // then that source ends at its own timeouts
+  }
   extras_.reset();
   drop_reference();
 }

@@ -25,6 +25,11 @@ FAIRLEAD_DECL void session_core::receive(std::unique_ptr<receive_waiter> waiter,
 FAIRLEAD_DECL received session_core::take_received(bool cancelled) {
   inbox::taken taken = inbox_->take(cancelled);
   if (taken.has_room) resume(pause_reason::inbox_full);
+  if (mailbox_->is_current()) {
+    charge_input();
+  } else if (taken.is_empty) {
+    on_own_thread([](session_core& self) { self.charge_input(); });
+  }
   return std::move(taken.outcome);
 }
 

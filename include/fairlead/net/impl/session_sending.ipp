@@ -186,20 +186,27 @@ FAIRLEAD_DECL void session_core::cancel_send(std::uint64_t wait_number) {
 FAIRLEAD_DECL void session_core::hold(const session& source) {
   if (!source.core_) return;
   auto& held = more().held_sources;
-  if (std::ranges::find(held, source.core_.get(), &core_ptr::get) != held.end()) return;
-  if (held.empty()) {
-    extras_->held_since = service_.now();
-    schedule_by(deadline_after(extras_->held_since, options().max_pause));
-  }
-  held.push_back(source.core_);
+  const auto is_source = [&source](const held_source& h) { return h.core.get() == source.core_.get(); };
+  if (std::ranges::any_of(held, is_source)) return;
+  const time_point now = service_.now();
+  held.push_back({source.core_, now});
+  schedule_by(deadline_after(now, options().max_pause));
   source.core_->pause(pause_reason::by_receivers);
 }
 
 FAIRLEAD_DECL void session_core::release_sources() {
   if (extras_ == nullptr) return;
-  for (const core_ptr& source : std::exchange(extras_->held_sources, {})) {
-    source->resume(pause_reason::by_receivers);
+  for (const held_source& source : std::exchange(extras_->held_sources, {})) {
+    source.core->resume(pause_reason::by_receivers);
   }
+}
+
+// A source that is over is not held up any more.
+FAIRLEAD_DECL bool session_core::holds_for_too_long(time_point now) {
+  if (extras_ == nullptr) return false;
+  auto& held = extras_->held_sources;
+  std::erase_if(held, [](const held_source& source) { return !source.core->is_open(); });
+  return !held.empty() && now >= deadline_after(held.front().since, options().max_pause);
 }
 
 FAIRLEAD_DECL void session_core::give_way() {
@@ -238,7 +245,7 @@ FAIRLEAD_DECL bool session_core::report_drain() {
   const drop_counts since = drops.since(more().reported_drops);
   extras_->reported_drops = drops;
   if (since.lost() != 0) {
-    if (route_->sink != nullptr) route_->sink->on_drops(service_.current_handle(), since);
+    if (route_->sink != nullptr) route_->sink->on_drops(handle(), since);
     if (options().drop_notice) send_drop_notice(since);
   }
   call(route_->callbacks.on_drain, since);
@@ -257,13 +264,13 @@ FAIRLEAD_DECL void session_core::send_drop_notice(const drop_counts& drops) {
 
 FAIRLEAD_DECL std::optional<outgoing> session_core::next() {
   std::optional<outgoing> m = outbox_.pop(service_.recent());
-  if (m) count_sent(m->content.size());
+  if (m) count_sent(m->content.size(), m->piece == piece::whole || m->piece == piece::last);
   return m;
 }
 
-FAIRLEAD_DECL void session_core::count_sent(std::size_t size) {
-  sent_.add(size);
-  service_.counters().sent.add(size);
+FAIRLEAD_DECL void session_core::count_sent(std::size_t size, bool ends_message) {
+  sent_.add(size, ends_message);
+  service_.counters().sent.add(size, ends_message);
   on_activity();
 }
 
@@ -386,7 +393,7 @@ FAIRLEAD_DECL void session_core::on_pong(std::span<const std::byte> payload) {
 
 FAIRLEAD_DECL void session_core::on_round_trip(duration sample) {
   round_trip_.add(sample);
-  if (route_->sink != nullptr) route_->sink->on_round_trip(service_.current_handle(), sample);
+  if (route_->sink != nullptr) route_->sink->on_round_trip(handle(), sample);
 }
 
 FAIRLEAD_DECL void session_core::cancel_ping(std::uint64_t wait_number) {

@@ -35,6 +35,7 @@ FAIRLEAD_DECL session_service::session_service(asio::io_context& context)
       wheel_(clock::now()),
       timer_(context),
       recent_(clock::now()),
+      counters_(mailbox_->drops),
       loop_number_(random_loop_number()) {}
 
 FAIRLEAD_DECL session_service::~session_service() = default;

@@ -43,8 +43,9 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
   }
   if (const auto since = unfinished_since()) consider(*since, options().message_timeout);
   if (blocked_) consider(blocked_since_, options().write_timeout);
-  if (extras_ != nullptr && !extras_->held_sources.empty())
-    consider(extras_->held_since, options().max_pause);
+  if (extras_ != nullptr && !extras_->held_sources.empty()) {
+    consider(extras_->held_sources.front().since, options().max_pause);
+  }
   return first;
 }
 
@@ -71,10 +72,7 @@ FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
     return close_for(errc::message_timeout, close_code::policy_violation);
   }
   if (blocked_ && is_over(blocked_since_, options().write_timeout)) return disconnect(errc::write_timeout);
-  if (extras_ != nullptr && !extras_->held_sources.empty() &&
-      is_over(extras_->held_since, options().max_pause)) {
-    return disconnect(errc::pause_timeout);
-  }
+  if (holds_for_too_long(now)) return disconnect(errc::pause_timeout);
   if (heartbeat_runs()) {
     if (!reading_paused_ && !blocked_) beat(now);
   } else if (is_over(active_at, options().idle_timeout)) {
