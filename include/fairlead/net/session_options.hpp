@@ -90,9 +90,12 @@ struct session_options {
   duration idle_timeout = std::chrono::minutes(5);
 
   /// When it is not zero a session begins in session_state::authenticating and is closed with
-  /// `authentication_failed` unless
-  /// session::set_user() is called in time. Heartbeats do not extend it.
+  /// `authentication_failed` unless session::set_user() is called in time. Heartbeats do not extend it.
   duration authentication_timeout = duration::zero();
+
+  /// Largest message of a peer that has not said who it is, in place of `connection.max_message_size` where that is
+  /// more: a token needs little.
+  std::size_t unauthenticated_message_size = 4 * 1024;
 
   /// The longest from the first byte of a message to its last; then the session is closed with 1008. Without
   /// effect with on_part, where no memory is held.

@@ -149,6 +149,9 @@ class connection {
   /// Bytes of memory that it holds.
   std::size_t unfinished_size() const noexcept { return assembly_.capacity() + control_.capacity(); }
 
+  /// From the next frame on messages may be so large, in place of connection_options::max_message_size.
+  void limit_messages(std::size_t max_size) noexcept { max_message_size_ = max_size; }
+
   /// True when a message can be framed now: the connection is open and less than one write quantum is framed.
   bool writable() const noexcept {
     return state_ == state::open && out_.size() < output_workspace::write_quantum;
@@ -287,6 +290,7 @@ class connection {
   std::uint32_t frames_ = 0;
   time_point message_since_{};
 
+  std::size_t max_message_size_;
   bool sending_pieces_ = false;
   std::uint32_t control_frames_ = 0;  // in the current second
   std::uint32_t queued_pongs_ = 0;

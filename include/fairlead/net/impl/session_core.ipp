@@ -86,6 +86,10 @@ FAIRLEAD_DECL void session_core::announce() {
   opened_ = true;
   const bool has_to_authenticate = options().authentication_timeout != duration::zero();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
+  if (has_to_authenticate) {
+    connection_.limit_messages(
+        std::min(options().unauthenticated_message_size, options().connection.max_message_size));
+  }
   reported_state_ = state();
   const heartbeat_options& beats = options().heartbeat;
   if (heartbeat_runs()) {
@@ -295,6 +299,7 @@ FAIRLEAD_DECL void session_core::set_user(std::string name) {
   }
   const auto authenticated = [](session_core& self) {
     if (self.state() != session_state::authenticating) return;
+    self.connection_.limit_messages(self.options().connection.max_message_size);
     self.enter(session_state::active);
     self.schedule_by(self.next_deadline());
   };
