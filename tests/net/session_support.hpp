@@ -127,6 +127,7 @@ class client final : private link_sink, private event_sink, private mask_key_sou
   std::string head;  ///< Of the answer, with its empty line.
   std::string body;  ///< What came behind it when the answer was no upgrade.
   std::vector<message> messages;
+  std::size_t pings = 0;
   std::vector<std::string> pongs;
   std::optional<close_seen> closed;
   std::optional<errc> failure;
@@ -139,6 +140,9 @@ class client final : private link_sink, private event_sink, private mask_key_sou
 
   /// Never answers a close frame and keeps the link open.
   bool is_stubborn = false;
+
+  /// Answers nothing, be it a ping or a close; what write() is given is sent.
+  bool is_mute = false;
 
   /// To be set before upgrade().
   deflate_options deflate;
@@ -239,7 +243,7 @@ class client final : private link_sink, private event_sink, private mask_key_sou
     messages.push_back(m.keep());
     return flow::proceed;
   }
-  void on_ping(std::span<const std::byte>) override {}
+  void on_ping(std::span<const std::byte>) override { ++pings; }
   void on_pong(std::span<const std::byte> payload) override { pongs.push_back(text_of(payload)); }
   void on_close(close_code code, std::string_view reason) override {
     closed = close_seen{code, std::string(reason)};
@@ -248,7 +252,7 @@ class client final : private link_sink, private event_sink, private mask_key_sou
   mask_key next() override { return {std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}}; }
 
   void drain() {
-    if (!(is_stubborn && closed)) {
+    if (!is_mute && !(is_stubborn && closed)) {
       for (const auto piece : connection_.output()) unsent_ += text_of(piece);
     }
     framed_size += connection_.output_size();
