@@ -407,7 +407,8 @@ TEST_CASE("a_session_without_messages_becomes_idle_and_a_message_either_way_wake
   CHECK(s.ws().state() == session_state::active);
   s.time.advance(2 * tick);
   using enum session_state;
-  CHECK(s.seen.states == std::vector{std::pair(active, idle), std::pair(idle, active), std::pair(active, idle)});
+  CHECK(s.seen.states ==
+        std::vector{std::pair(active, idle), std::pair(idle, active), std::pair(active, idle)});
 }
 
 TEST_CASE("without_a_heartbeat_an_idle_session_is_closed_with_1001_and_not_a_tick_before") {
@@ -495,6 +496,34 @@ TEST_CASE("an_authenticated_session_becomes_idle_like_any_other") {
   s.on_own_thread([&] { seen.ws->set_user("ada"); });
   s.time.advance(12 * tick);
   CHECK(seen.ws->state() == session_state::idle);
+}
+
+TEST_CASE("who_has_not_said_who_it_is_sends_small_messages_only") {
+  const bool above = GENERATE(false, true);
+  session_options o = beating();
+  o.authentication_timeout = 50 * tick;
+  o.unauthenticated_message_size = 100;
+  o.connection.max_message_size = 1000;
+  full_record seen;
+  timed_stage s;
+  s.server->route("/", seen.all(), o);
+  const auto peer = s.join();
+  peer->send(std::string(above ? 101 : 100, 'x'));
+  s.time.run_ready();
+  if (above) {
+    REQUIRE(peer->closed);
+    CHECK(peer->closed->code == close_code::message_too_big);
+    return;
+  }
+  CHECK(seen.ws->statistics().messages_received == 1);
+  s.on_own_thread([&] { seen.ws->set_user("ada"); });
+  peer->send(std::string(1000, 'x'));
+  s.time.run_ready();
+  CHECK(seen.ws->statistics().messages_received == 2);
+  peer->send(std::string(1001, 'x'));
+  s.time.run_ready();
+  REQUIRE(peer->closed);
+  CHECK(peer->closed->code == close_code::message_too_big);
 }
 
 // --- Slow messages.

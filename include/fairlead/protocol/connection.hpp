@@ -16,9 +16,11 @@
 #include <fairlead/wire/frame_header.hpp>
 #include <fairlead/wire/utf8.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -149,8 +151,8 @@ class connection {
   /// Bytes of memory that it holds.
   std::size_t unfinished_size() const noexcept { return assembly_.capacity() + control_.capacity(); }
 
-  /// From the next frame on messages may be so large, in place of connection_options::max_message_size.
-  void limit_messages(std::size_t max_size) noexcept { max_message_size_ = max_size; }
+  /// From the next frame on messages may be so large, where connection_options::max_message_size allows more.
+  void limit_messages(std::size_t max_size) noexcept { message_limit_ = max_size; }
 
   /// True when a message can be framed now: the connection is open and less than one write quantum is framed.
   bool writable() const noexcept {
@@ -245,6 +247,9 @@ class connection {
   flow receive_compressed_parts(std::span<const std::byte> piece, bool last_of_message, event_sink& sink);
   flow receive_compressed(std::span<const std::byte> piece, bool last_of_message, event_sink& sink);
   void receive_control(std::span<std::byte> piece, bool last_piece, event_sink& sink);
+  std::size_t max_message_size() const noexcept {
+    return std::min(options_->max_message_size, message_limit_);
+  }
   std::size_t max_announced_size() const noexcept;
   void on_close_frame(std::span<const std::byte> payload, event_sink& sink);
   void fail(errc why, event_sink& sink);
@@ -290,7 +295,7 @@ class connection {
   std::uint32_t frames_ = 0;
   time_point message_since_{};
 
-  std::size_t max_message_size_;
+  std::size_t message_limit_ = std::numeric_limits<std::size_t>::max();
   bool sending_pieces_ = false;
   std::uint32_t control_frames_ = 0;  // in the current second
   std::uint32_t queued_pongs_ = 0;

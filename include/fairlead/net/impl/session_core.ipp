@@ -87,8 +87,7 @@ FAIRLEAD_DECL void session_core::announce() {
   const bool has_to_authenticate = options().authentication_timeout != duration::zero();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
   if (has_to_authenticate) {
-    connection_.limit_messages(
-        std::min(options().unauthenticated_message_size, options().connection.max_message_size));
+    connection_.limit_messages(options().unauthenticated_message_size);
   }
   reported_state_ = state();
   const heartbeat_options& beats = options().heartbeat;

@@ -42,11 +42,7 @@ constexpr close_code close_code_of(errc e) noexcept {
 
 FAIRLEAD_DECL connection::connection(role r, const connection_options& options, output_workspace& workspace,
                                      mask_key_source* mask_keys) noexcept
-    : options_(&options),
-      mask_keys_(mask_keys),
-      out_(workspace),
-      max_message_size_(options.max_message_size),
-      role_(r) {
+    : options_(&options), mask_keys_(mask_keys), out_(workspace), role_(r) {
   assert((r == role::client) == (mask_keys != nullptr));
 }
 
@@ -142,7 +138,8 @@ FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point no
     utf8_.reset();
   }
   // Not `message_size_ + payload_size`: the sum of two sizes that the peer chose may wrap.
-  if (h.payload_size > max_announced_size() - std::min(message_size_, max_announced_size())) return errc::message_too_big;
+  if (h.payload_size > max_announced_size() - std::min(message_size_, max_announced_size()))
+    return errc::message_too_big;
   message_size_ += static_cast<std::size_t>(h.payload_size);
   if (++frames_ > options_->max_fragments) return errc::too_many_fragments;
   return errc::ok;
@@ -151,7 +148,7 @@ FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point no
 // The limit holds for what a message inflates to. Compressed data of useless blocks may still be larger than
 // that, and is bounded too.
 FAIRLEAD_DECL std::size_t connection::max_announced_size() const noexcept {
-  const std::size_t limit = max_message_size_;
+  const std::size_t limit = max_message_size();
   if (!message_compressed_) return limit;
   constexpr std::size_t highest = std::numeric_limits<std::size_t>::max();
   return limit < highest / 2 - 1024 ? 2 * limit + 1024 : highest;
@@ -258,7 +255,7 @@ FAIRLEAD_DECL errc connection::check_inflated(const detail::message_compression:
 // bytes are out. Nothing when the connection failed.
 FAIRLEAD_DECL std::optional<connection::inflated_step> connection::inflate_step(
     std::span<const std::byte>& piece, bool last_of_message, std::size_t size_before, event_sink& sink) {
-  const std::size_t left = max_message_size_ - std::min(size_before, max_message_size_);
+  const std::size_t left = max_message_size() - std::min(size_before, max_message_size());
   const auto step = compression_->inflate(piece, last_of_message, std::max<std::size_t>(left, left + 1));
   const bool is_done = step.result == detail::inflate_result::done;
   const bool ends_message = is_done && last_of_message;
