@@ -384,9 +384,10 @@ FAIRLEAD_DECL void session_core::on_pong(std::span<const std::byte> payload) {
   auto& pings = extras_->pings;
   const auto own = std::ranges::find(pings, number, &ping_waiter::number);
   if (own == pings.end() || own->sent_at == time_point::max()) return;
-  on_round_trip(now - own->sent_at);
+  const duration sample = now - own->sent_at;
   for (auto it = pings.begin(); it != own + 1; ++it) it->done.post({}, now - it->sent_at);
   pings.erase(pings.begin(), own + 1);
+  on_round_trip(sample);  // last: a sink may ping
 }
 
 FAIRLEAD_DECL void session_core::on_round_trip(duration sample) {
