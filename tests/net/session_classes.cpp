@@ -15,9 +15,7 @@ namespace {
 
 constexpr std::size_t cost = detail::outbox::message_cost;
 
-constexpr message_class class_of(slow_policy p, lane l = lane::normal) {
-  return {.lane = l, .policy = p};
-}
+constexpr message_class class_of(slow_policy p, lane l = lane::normal) { return {.lane = l, .policy = p}; }
 
 /// What try_send() says of a message that it takes and that waits.
 constexpr send_result waiting(bool on_its_thread) {
@@ -135,7 +133,8 @@ TEST_CASE("drop_oldest_does_not_push_out_messages_of_other_classes") {
   slow_stage s;
   s.block();
   s.give(s.filler(32 * 1024));
-  CHECK(s.give("late", class_of(slow_policy::drop_oldest), own) == (own ? send_result::dropped : send_result::posted));
+  CHECK(s.give("late", class_of(slow_policy::drop_oldest), own) ==
+        (own ? send_result::dropped : send_result::posted));
   CHECK(s.ws().statistics().drops[drop_reason::newest] == 1);
   s.drain();
   CHECK(s.received().size() == 1);
@@ -185,7 +184,8 @@ TEST_CASE("expire_drops_what_is_older_than_its_time_to_live_and_not_what_is_as_o
   s.give("kept");
   s.time.advance(c.ttl + (too_old ? duration(1) : duration::zero()));
   s.drain();
-  CHECK(s.received() == (too_old ? std::vector<std::string>{"kept"} : std::vector<std::string>{"typing", "kept"}));
+  CHECK(s.received() ==
+        (too_old ? std::vector<std::string>{"kept"} : std::vector<std::string>{"typing", "kept"}));
   CHECK(s.ws().statistics().drops[drop_reason::expired] == (too_old ? 1 : 0));
   CHECK(s.seen.drains.size() == (too_old ? 1 : 0));
 }
@@ -257,9 +257,9 @@ TEST_CASE("a_reader_that_stops_holds_no_more_than_its_limit_whatever_is_publishe
 }
 
 TEST_CASE("messages_of_every_class_are_sent_while_the_peer_keeps_up") {
-  const auto policy = GENERATE(slow_policy::drop_newest, slow_policy::drop_oldest, slow_policy::expire,
-                               slow_policy::conflate, slow_policy::queue, slow_policy::disconnect,
-                               slow_policy::pause_source);
+  const auto policy =
+      GENERATE(slow_policy::drop_newest, slow_policy::drop_oldest, slow_policy::expire, slow_policy::conflate,
+               slow_policy::queue, slow_policy::disconnect, slow_policy::pause_source);
   const auto form = GENERATE(link_form::memory, link_form::epoll, link_form::asio, link_form::tls);
   record seen;
   stage s(form);
@@ -268,7 +268,8 @@ TEST_CASE("messages_of_every_class_are_sent_while_the_peer_keeps_up") {
   REQUIRE(peer);
   for (int i = 0; i < 100; ++i) {
     const std::string text = std::to_string(i);
-    asio::post(s.context, [&, text] { seen.ws->try_send(text, class_of(policy).with_key(text).from(*seen.ws)); });
+    asio::post(s.context,
+               [&, text] { seen.ws->try_send(text, class_of(policy).with_key(text).from(*seen.ws)); });
     REQUIRE(s.run_until([&] { return peer->messages.size() == static_cast<std::size_t>(i) + 1; }));
     REQUIRE(peer->messages.back().text() == text);
   }
@@ -361,7 +362,8 @@ TEST_CASE("what_is_sent_in_on_drain_leaves_behind_what_still_waits") {
   s.server->route("/", std::move(h), slow_stage::small_queue());
   const auto peer = s.join("/", 4096);
   peer->pause();
-  for (int i = 0; i < 60; ++i) s.on_own_thread([&] { seen.ws->try_send(std::to_string(i) + std::string(900, ' ')); });
+  for (int i = 0; i < 60; ++i)
+    s.on_own_thread([&] { seen.ws->try_send(std::to_string(i) + std::string(900, ' ')); });
   peer->resume();
   s.time.run_ready();
   REQUIRE(peer->messages.size() == 61);
@@ -388,7 +390,8 @@ TEST_CASE("who_refills_the_queue_in_on_drain_for_ever_does_not_keep_others_waiti
                   {.on_open = [](session& ws, const request&) { ws.try_send("begin"); },
                    .on_message =
                        [](session& ws, message_view) {
-                         for (int i = 0; i < 40; ++i) ws.try_send(std::string(1000, 'x'), class_of(slow_policy::drop_oldest));
+                         for (int i = 0; i < 40; ++i)
+                           ws.try_send(std::string(1000, 'x'), class_of(slow_policy::drop_oldest));
                        },
                    .on_drain =
                        [&](session& ws, const drop_counts&) {
@@ -417,7 +420,9 @@ TEST_CASE("who_refills_the_queue_in_on_drain_for_ever_does_not_keep_others_waiti
 
 TEST_CASE("a_drop_notice_reaches_the_peer_before_what_still_waits") {
   session_options options = slow_stage::small_queue();
-  options.drop_notice = [](const drop_counts& d) { return message_view("missed " + std::to_string(d.lost())).keep(); };
+  options.drop_notice = [](const drop_counts& d) {
+    return message_view("missed " + std::to_string(d.lost())).keep();
+  };
   slow_stage s(options);
   s.block();
   for (int i = 0; i < 60; ++i) {
@@ -435,7 +440,9 @@ TEST_CASE("a_drop_notice_reaches_the_peer_before_what_still_waits") {
 
 TEST_CASE("a_drop_notice_leaves_before_the_lower_lanes") {
   session_options options = slow_stage::small_queue();
-  options.drop_notice = [](const drop_counts& d) { return message_view("missed " + std::to_string(d.lost())).keep(); };
+  options.drop_notice = [](const drop_counts& d) {
+    return message_view("missed " + std::to_string(d.lost())).keep();
+  };
   slow_stage s(options);
   s.block();
   for (int i = 0; i < 25; ++i) s.give(std::to_string(i) + std::string(900, ' '));
@@ -486,8 +493,8 @@ TEST_CASE("lanes_leave_in_their_order_and_each_in_the_order_of_the_calls") {
     }
   }
   s.drain();
-  CHECK(s.received() ==
-        std::vector<std::string>{"control1", "control2", "high1", "high2", "normal1", "normal2", "bulk1", "bulk2"});
+  CHECK(s.received() == std::vector<std::string>{"control1", "control2", "high1", "high2", "normal1",
+                                                 "normal2", "bulk1", "bulk2"});
 }
 
 TEST_CASE("no_lane_comes_between_the_parts_of_a_message") {
@@ -549,7 +556,8 @@ TEST_CASE("a_source_is_paused_until_the_last_of_its_receivers_is_low") {
   CHECK(s.seen["c"].ws->statistics().queue_size > 16 * 1024);
   s.on_own_thread([&] {
     for (const char* to : {"b", "c"}) {
-      s.seen[to].ws->try_send(std::string(8000, ' '), class_of(slow_policy::pause_source).from(*s.seen["a"].ws));
+      s.seen[to].ws->try_send(std::string(8000, ' '),
+                              class_of(slow_policy::pause_source).from(*s.seen["a"].ws));
     }
   });
   s.peers["b"]->resume();
@@ -633,7 +641,8 @@ TEST_CASE("a_source_is_not_closed_for_a_message_that_could_not_arrive_while_it_w
   s.time.run_ready();
   for (int i = 0; i < 60; ++i) {
     s.on_own_thread([&] {
-      s.seen["b"].ws->try_send(std::string(900, ' '), class_of(slow_policy::pause_source).from(*s.seen["a"].ws));
+      s.seen["b"].ws->try_send(std::string(900, ' '),
+                               class_of(slow_policy::pause_source).from(*s.seen["a"].ws));
     });
   }
   s.time.advance(100 * tick);
@@ -728,7 +737,8 @@ TEST_CASE("a_peer_that_reads_a_byte_now_and_then_is_closed_after_write_timeout")
   asio::write(socket, asio::buffer(upgrade_request_for("/")));
   REQUIRE(s.run_until([&] { return seen.ws.has_value(); }));
   for (int i = 0; i < 4000 && seen.ws->is_open(); ++i) {
-    asio::post(s.context, [&] { seen.ws->try_send(std::string(1000, 'x'), class_of(slow_policy::drop_newest)); });
+    asio::post(s.context,
+               [&] { seen.ws->try_send(std::string(1000, 'x'), class_of(slow_policy::drop_newest)); });
     s.run_ready();
   }
   const auto read_a_byte = [&] {
@@ -763,7 +773,8 @@ TEST_CASE("a_broadcast_reaches_those_who_read_while_one_does_not") {
       for (const session& ws : open) ws.try_send(payload, class_of(policy));
     });
     REQUIRE(s.run_until([&] {
-      return std::all_of(peers.begin() + 1, peers.end(), [&](const auto& p) { return p->messages.size() == i; });
+      return std::all_of(peers.begin() + 1, peers.end(),
+                         [&](const auto& p) { return p->messages.size() == i; });
     }));
   }
   CHECK(open[0].statistics().queue_size <= 2 * 1024 * 1024);

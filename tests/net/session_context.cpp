@@ -262,8 +262,10 @@ TEST_CASE("counters_say_how_sessions_ended_and_their_gauges_return_to_zero") {
   session_options o;
   o.heartbeat.interval = 10s;
   o.heartbeat.timeout = 5s;
-  s.server->route("/", {.on_open = [&](session& ws, const request&) { last = ws; },
-                        .on_message = [](session&, message_view) { throw std::runtime_error("no"); }}, o);
+  s.server->route("/",
+                  {.on_open = [&](session& ws, const request&) { last = ws; },
+                   .on_message = [](session&, message_view) { throw std::runtime_error("no"); }},
+                  o);
   const auto end = [&](const std::function<void(client&)>& how) {
     auto peer = s.join();
     CHECK(sum_of(s.server->counters()) == 1);
@@ -312,7 +314,8 @@ TEST_CASE("a_sink_is_told_the_final_statistics_the_states_and_the_drops") {
   std::uint64_t dropped = 0;
   for (int i = 0; i < 100; ++i) {
     s.on_own_thread([&] {
-      dropped += seen.ws->try_send(std::string(1000, 'x'), {.policy = slow_policy::drop_newest}) == send_result::dropped;
+      dropped += seen.ws->try_send(std::string(1000, 'x'), {.policy = slow_policy::drop_newest}) ==
+                 send_result::dropped;
     });
   }
   CHECK(dropped > 0);
@@ -353,10 +356,13 @@ TEST_CASE("a_session_that_never_began_is_in_no_counter_and_told_to_nobody") {
    public:
     explicit unwatched(link_ptr inner) : inner_(std::move(inner)) {}
     void start(link_sink& sink) override {
-      if (std::exchange(started_, true)) throw std::system_error(std::make_error_code(std::errc::no_space_on_device));
+      if (std::exchange(started_, true))
+        throw std::system_error(std::make_error_code(std::errc::no_space_on_device));
       inner_->start(sink);
     }
-    write_result write(std::span<const std::span<const std::byte>> gather) override { return inner_->write(gather); }
+    write_result write(std::span<const std::span<const std::byte>> gather) override {
+      return inner_->write(gather);
+    }
     void notify_writable() override { inner_->notify_writable(); }
     void pause_reading() override { inner_->pause_reading(); }
     void resume_reading() override { inner_->resume_reading(); }
@@ -413,7 +419,8 @@ TEST_CASE("counters_of_several_event_loops_are_added_up", "[threads]") {
   };
   CHECK(run_until([&] { return std::ranges::all_of(peers, [](const auto& p) { return p->upgraded; }); }));
   for (const auto& p : peers) p->send("hello");
-  CHECK(run_until([&] { return std::ranges::all_of(peers, [](const auto& p) { return p->messages.size() == 1; }); }));
+  CHECK(run_until(
+      [&] { return std::ranges::all_of(peers, [](const auto& p) { return p->messages.size() == 1; }); }));
   net_counters all = srv.counters();
   CHECK(all.opened == 10);
   CHECK(all.in_state(session_state::active) == 10);
@@ -469,11 +476,9 @@ struct budget_stage : timed_stage {
     o.queue_low = 256 * 1024;
     o.queue_high = o.queue_hard = 1024 * 1024;
     o.budget = budget;
-    server->route("/", {.on_open = [this](session& ws, const request&) { open.push_back(ws); },
-                        .on_close =
-                            [this](session& ws, const close_info& info) {
-                              ends[ws.id()] = info.error;
-                            }},
+    server->route("/",
+                  {.on_open = [this](session& ws, const request&) { open.push_back(ws); },
+                   .on_close = [this](session& ws, const close_info& info) { ends[ws.id()] = info.error; }},
                   o);
   }
   ~budget_stage() { peers.clear(); }
@@ -553,7 +558,8 @@ TEST_CASE("a_budget_that_is_not_passed_closes_nobody") {
 
 // TRUST M04 in small.
 TEST_CASE("unfinished_input_past_the_budget_closes_who_sent_last_with_1013") {
-  const auto budget = std::make_shared<memory_budget>(memory_budget::limits{.queues = 1 << 20, .input = 1 << 20});
+  const auto budget =
+      std::make_shared<memory_budget>(memory_budget::limits{.queues = 1 << 20, .input = 1 << 20});
   session_options o;
   o.budget = budget;
   o.heartbeat.interval = duration::max();
@@ -562,10 +568,12 @@ TEST_CASE("unfinished_input_past_the_budget_closes_who_sent_last_with_1013") {
   timed_stage s;
   std::vector<session> open;
   std::size_t refused = 0;
-  s.server->route("/", {.on_open = [&](session& ws, const request&) { open.push_back(ws); },
-                        .on_message = [](session&, message_view) {},
-                        .on_close = [&](session&, const close_info& i) { refused += i.error == errc::out_of_budget; }},
-                  o);
+  s.server->route(
+      "/",
+      {.on_open = [&](session& ws, const request&) { open.push_back(ws); },
+       .on_message = [](session&, message_view) {},
+       .on_close = [&](session&, const close_info& i) { refused += i.error == errc::out_of_budget; }},
+      o);
   // Each announces a megabyte and sends a tenth of it.
   std::vector<std::unique_ptr<client>> peers;
   const std::string begin = frame(0x82, std::string(1 << 20, 'x')).substr(0, 100 * 1024);
@@ -599,12 +607,13 @@ TEST_CASE("messages_that_were_taken_are_not_charged") {
   s.time.run_ready();
   CHECK(budget->input() >= 50'000);
   bool done = false;
-  const auto take = [&] { seen.ws->receive([&](std::error_code, std::optional<message> m) { done = m.has_value(); }); };
+  const auto take = [&] {
+    seen.ws->receive([&](std::error_code, std::optional<message> m) { done = m.has_value(); });
+  };
   asio::io_context elsewhere;
   if (from_elsewhere) {
-    seen.ws->receive(asio::bind_executor(elsewhere, [&](std::error_code, std::optional<message> m) {
-      done = m.has_value();
-    }));
+    seen.ws->receive(asio::bind_executor(
+        elsewhere, [&](std::error_code, std::optional<message> m) { done = m.has_value(); }));
     s.time.run_ready();
     elsewhere.run();
   } else {

@@ -407,7 +407,8 @@ TEST_CASE("a_session_without_messages_becomes_idle_and_a_message_either_way_wake
   CHECK(s.ws().state() == session_state::active);
   s.time.advance(2 * tick);
   using enum session_state;
-  CHECK(s.seen.states == std::vector{std::pair(active, idle), std::pair(idle, active), std::pair(active, idle)});
+  CHECK(s.seen.states ==
+        std::vector{std::pair(active, idle), std::pair(idle, active), std::pair(active, idle)});
 }
 
 TEST_CASE("without_a_heartbeat_an_idle_session_is_closed_with_1001_and_not_a_tick_before") {
