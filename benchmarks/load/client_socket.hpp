@@ -20,13 +20,17 @@ namespace load {
 /// A connection to a port of this machine. Blocking, with a limit of ten seconds, until it is told otherwise.
 class client_socket {
  public:
-  explicit client_socket(std::uint16_t port)
+  /// \param receive_buffer  SO_RCVBUF, which the system doubles; 0 for the system's choice.
+  explicit client_socket(std::uint16_t port, int receive_buffer = 0)
       : fd_(check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")) {
     const timeval patience{10, 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     const int on = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (receive_buffer != 0) {  // before the connect, which agrees on windows
+      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    }
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

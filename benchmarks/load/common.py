@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import select
 import signal
 import statistics
@@ -60,6 +61,17 @@ def server_and_client_core():
     if len(cores) < 2:
         raise Failure("this machine has one core, and server and load need one each")
     return cores[:2]
+
+
+def connections_possible(wanted):
+    """How many idle connections, at most `wanted`, the descriptor limit leaves, after raising it as far as it goes."""
+    descriptors_to_spare = 200
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard == resource.RLIM_INFINITY or hard >= wanted + descriptors_to_spare:
+        return wanted
+    print(f"  note: the descriptor limit allows {hard - descriptors_to_spare:,} connections, not {wanted:,}")
+    return hard - descriptors_to_spare
 
 
 def programs_in(folder, *names):

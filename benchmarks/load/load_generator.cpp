@@ -1,10 +1,12 @@
 // Load on a server of this machine, and what each message cost it. Three modes:
 //   ws    N connections, K messages in flight on each; every echoed message makes the next one due
 //   raw   the same bytes without WebSocket, for raw_echo
-//   idle  N connections that exchange one message each and then only wait: the memory that each one holds
+//   idle  N connections that exchange one message each and then only wait: the memory that each one holds, and what
+//         the heartbeat costs
 // Prints one line of JSON. What the numbers mean: ../README.md.
 
 #include "client_socket.hpp"
+#include "event_set.hpp"
 #include "latency_histogram.hpp"
 #include "program.hpp"
 #include "traffic.hpp"
@@ -20,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,37 +32,6 @@ namespace {
 using steady = std::chrono::steady_clock;
 
 double in_seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
-
-class event_set {
- public:
-  void add(int fd, std::size_t index, std::uint32_t interest) { control(EPOLL_CTL_ADD, fd, index, interest); }
-  void change(int fd, std::size_t index, std::uint32_t interest) {
-    control(EPOLL_CTL_MOD, fd, index, interest);
-  }
-
-  /// Calls `serve(index, events)` for each descriptor that is ready within `milliseconds`.
-  template <class Serve>
-  int wait(int milliseconds, Serve serve) {
-    std::array<epoll_event, 256> events;
-    const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), milliseconds);
-    if (count < 0 && errno != EINTR) load::check(count, "epoll_wait");
-    for (int i = 0; i < count; ++i) {
-      const epoll_event& event = events[static_cast<std::size_t>(i)];
-      serve(static_cast<std::size_t>(event.data.u64), event.events);
-    }
-    return count;
-  }
-
- private:
-  void control(int operation, int fd, std::size_t index, std::uint32_t interest) {
-    epoll_event event{};
-    event.events = interest;
-    event.data.u64 = index;
-    load::check(epoll_ctl(epoll_, operation, fd, &event), "epoll_ctl");
-  }
-
-  int epoll_ = load::check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
-};
 
 struct connection {
   explicit connection(load::client_socket s) : socket(std::move(s)) {}
@@ -192,7 +164,7 @@ class load_run {
   std::vector<connection>& connections_;
   const load::traffic& traffic_;
   const std::size_t outstanding_;
-  event_set events_;
+  load::event_set events_;
   std::vector<char> in_ = std::vector<char>(256 * 1024);
   std::uint64_t messages_ = 0;
   load::latency_histogram latencies_;
@@ -250,34 +222,72 @@ void answer_ping(load::client_socket& socket) {
   socket.send_all(pong.data(), pong.size());
 }
 
-void hold(std::vector<connection>& connections, std::chrono::duration<double> duration) {
-  event_set events;
-  for (std::size_t i = 0; i < connections.size(); ++i) events.add(connections[i].socket.fd(), i, EPOLLIN);
-  const auto end = steady::now() + std::chrono::duration_cast<steady::duration>(duration);
-  while (steady::now() < end) {
-    events.wait(20, [&](std::size_t i, std::uint32_t) { answer_ping(connections[i].socket); });
+/// Connections that only wait, and the pings of the heartbeat that they answer meanwhile.
+class waiting_connections {
+ public:
+  explicit waiting_connections(std::vector<connection>& connections) : connections_(connections) {}
+
+  /// The last of them is new.
+  void on_opened() {
+    events_.add(connections_.back().socket.fd(), connections_.size() - 1, EPOLLIN);
+    // A crowd that is answered late, and at once, would be asked again at once.
+    if (connections_.size() % 64 == 0) answer(0);
   }
-}
+
+  /// Counts the pings of that time.
+  void hold(std::chrono::duration<double> duration) {
+    buckets_.assign(static_cast<std::size_t>(duration.count() * 10) + 1, 0);
+    begin_ = steady::now();
+    const auto end = begin_ + std::chrono::duration_cast<steady::duration>(duration);
+    while (steady::now() < end) answer(20);
+  }
+
+  std::uint64_t pings() const { return std::accumulate(buckets_.begin(), buckets_.end(), std::uint64_t{0}); }
+  std::uint64_t most_in_100_ms() const { return *std::ranges::max_element(buckets_); }
+
+ private:
+  void answer(int milliseconds) {
+    events_.wait(milliseconds, [&](std::size_t i, std::uint32_t) {
+      const auto bucket = static_cast<std::size_t>((steady::now() - begin_) / std::chrono::milliseconds(100));
+      ++buckets_[std::min(bucket, buckets_.size() - 1)];
+      answer_ping(connections_[i].socket);
+    });
+  }
+
+  std::vector<connection>& connections_;
+  load::event_set events_;
+  steady::time_point begin_ = steady::now();
+  std::vector<std::uint64_t> buckets_ = {0};
+};
 
 void run_idle(const load::options& options, std::vector<connection>& connections,
               const load::traffic& traffic, const load::watched_process& server, const auto& open) {
   const std::uint64_t count = options.number("connections");
   const bool talk = options.number("outstanding") > 0;
+  waiting_connections waiting(connections);
   const auto open_one = [&] {
     connections.push_back(open());
     if (talk) exchange_one(connections.back(), traffic);
+    waiting.on_opened();
   };
   open_one();  // what a server sets up for its first connection is not the price of each
   const std::uint64_t before = server.private_memory();
   for (std::uint64_t i = 0; i < count; ++i) open_one();
-  hold(connections, std::chrono::duration<double>(options.seconds("seconds")));
+  const auto processor_before = server.processor_time();
+  waiting.hold(std::chrono::duration<double>(options.seconds("seconds")));
+  const auto processor = server.processor_time() - processor_before;
   const std::uint64_t after = server.private_memory();
   std::printf(
       "{\"mode\": \"idle\", \"connections\": %llu, \"spoke\": %s, \"private_bytes_before\": %llu, "
-      "\"private_bytes_after\": %llu, \"bytes_per_connection\": %.1f}\n",
+      "\"private_bytes_after\": %llu, \"bytes_per_connection\": %.1f, \"seconds\": %.3f, "
+      "\"server_busy\": %.4f, \"pings\": %llu, \"pings_in_fullest\": %llu, \"pings_in_mean\": %.2f}\n",
       static_cast<unsigned long long>(count), talk ? "true" : "false",
       static_cast<unsigned long long>(before), static_cast<unsigned long long>(after),
-      (static_cast<double>(after) - static_cast<double>(before)) / static_cast<double>(count));
+      (static_cast<double>(after) - static_cast<double>(before)) / static_cast<double>(count),
+      options.seconds("seconds"), in_seconds(processor) / options.seconds("seconds"),
+      static_cast<unsigned long long>(waiting.pings()),
+      static_cast<unsigned long long>(waiting.most_in_100_ms()),
+      static_cast<double>(waiting.pings()) / options.seconds("seconds") / 10);
 }
 
 }  // namespace

@@ -6,18 +6,16 @@ above explains the numbers.
 """
 
 import argparse
-import resource
 import statistics
 import sys
 
-from common import (add_build_option, column, generate, positive, print_rows, programs_in, run_and_time, server,
-                    server_and_client_core, spread)
+from common import (add_build_option, column, connections_possible, generate, positive, print_rows, programs_in,
+                    run_and_time, server, server_and_client_core, spread)
 
 SESSION_BYTES_LIMIT = 1024
 TLS_BYTES_LIMIT = 15.5 * 1024  # of a session with TLS, above one without
 TLS_CONNECTIONS = 2_000
 IDLE_CONNECTIONS = 10_000
-DESCRIPTORS_TO_SPARE = 200
 
 
 class Case:
@@ -126,15 +124,6 @@ def print_gate(text, value, limit, digits):
     return kept
 
 
-def connections_possible():
-    """How many idle connections the descriptor limit leaves, after raising it as far as it goes."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard == resource.RLIM_INFINITY:
-        return IDLE_CONNECTIONS
-    return min(IDLE_CONNECTIONS, hard - DESCRIPTORS_TO_SPARE)
-
-
 def run(arguments):
     programs = programs_in(arguments.build, "raw_echo", "bench_server", "load_generator", "idle_sessions")
     bench = Bench(programs, arguments.seconds, arguments.pairs)
@@ -147,13 +136,11 @@ def run(arguments):
             results[case] = bench.run_case(case)
     idle = {}
     if "idle" in chosen:
-        connections = connections_possible()
+        connections = connections_possible(IDLE_CONNECTIONS)
         for spoke in (False, True):
             talk = "after one message each" if spoke else "that never spoke"
             print(f"idle: {connections:,} connections {talk}", flush=True)
             idle[spoke] = bench.run_idle(connections, spoke)
-        if connections < IDLE_CONNECTIONS:
-            print(f"  note: the descriptor limit allows {connections:,} connections, not {IDLE_CONNECTIONS:,}")
 
     idle_tls = {}
     if "idle-tls" in chosen:

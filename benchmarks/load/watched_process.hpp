@@ -50,6 +50,19 @@ class watched_process {
     fail("the memory of process " + std::to_string(pid_) + " cannot be read");
   }
 
+  /// From now on memory_peak() means what comes; answers what it is now.
+  std::uint64_t forget_peak() const {
+    std::ofstream("/proc/" + std::to_string(pid_) + "/clear_refs") << "5" << std::flush;  // proc(5)
+    return memory_peak();
+  }
+
+  /// The most bytes that were resident at once. The kernel counts pages for each processor and adds them up late, so
+  /// it is exact within some hundred kilobytes.
+  std::uint64_t memory_peak() const {
+    if (const std::uint64_t size = kilobytes_of("status", "VmHWM:")) return size * 1024;
+    fail("the memory of process " + std::to_string(pid_) + " cannot be read");
+  }
+
  private:
   static std::chrono::nanoseconds read(clockid_t clock) {
     timespec time{};

@@ -18,7 +18,7 @@ inline constexpr std::size_t paced_unsent_size = 16 * 1024;
 // Framed at a time for a peer that lags, so that a thousand of them do not hold a full quantum each.
 inline constexpr std::size_t lagging_quantum = 16 * 1024;
 
-// A queue up to this size is not charged before its turn ends: most are empty by then.
+// A queue up to this size that was empty is not charged before its turn ends: most are empty by then.
 inline constexpr std::size_t uncharged_size = 64 * 1024;
 
 FAIRLEAD_DECL std::shared_ptr<kept_class> kept_class::of(const message_class& c) {
@@ -123,7 +123,7 @@ FAIRLEAD_DECL piece session_core::piece_of(sent_as as) noexcept {
 FAIRLEAD_DECL void session_core::on_taken() {
   if (outbox_.size() >= watermarks().high) was_high_ = true;
   touch();
-  if (outbox_.size() > uncharged_size) charge();
+  if (is_charged() || outbox_.size() > uncharged_size) charge();
 }
 
 // From now on what waits may change before it is sent, so as little as possible is framed ahead.
