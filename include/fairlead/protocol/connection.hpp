@@ -198,6 +198,9 @@ class connection {
   /// Bytes in output().
   std::size_t output_size() const noexcept { return out_.size(); }
 
+  /// Bytes of memory that output() keeps after settle(): a message that was written in part is kept whole.
+  std::size_t held_output_size() const noexcept { return out_.held_size(); }
+
   /// `n` bytes of output() were written, at most output_size().
   FAIRLEAD_DECL void consume(std::size_t n);
 

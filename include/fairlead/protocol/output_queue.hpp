@@ -58,6 +58,9 @@ class output_queue {
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
 
+  /// Bytes of memory that they keep: a message that was written in part is kept whole.
+  std::size_t held_size() const noexcept { return size_ + front_written_; }
+
   /// Appends `n` bytes (at most copy_limit + 256) that the caller writes at once.
   FAIRLEAD_DECL std::span<std::byte> append(std::size_t n);
 
@@ -82,6 +85,7 @@ class output_queue {
   output_workspace* workspace_;
   std::unique_ptr<std::vector<shared_bytes>> backlog_;  // what settle() kept; null when nothing
   std::size_t size_ = 0;
+  std::size_t front_written_ = 0;  // of the first message, where it is not a copy
   bool attached_ = false;  // uses the workspace now; otherwise the workspace may be gone
 };
 

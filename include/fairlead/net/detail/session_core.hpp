@@ -252,6 +252,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   std::error_code reserve(std::size_t size, slow_policy policy);
   void on_taken();
   void pace();
+  void limit_unsent();
   void hold(const session& source);
   void release_sources();
   bool holds_for_too_long(time_point now);
@@ -326,6 +327,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   bool blocked_ = false;  // the link takes nothing now
   bool lagging_ = false;  // it was blocked, and not all was sent since
   bool paced_ = false;    // no more is framed than the link sends soon: what waits may still change
+  bool unsent_limited_ = false;
   bool was_high_ = false;
   bool reading_paused_ = false;
   bool resume_wanted_ = false;

@@ -11,9 +11,9 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-// Of a session that paces: what the link holds that is not sent. More would be old when the peer reads it; less would
-// leave the network waiting for us.
-inline constexpr std::size_t paced_unsent_size = 16 * 1024;
+// What the link of a slow peer, or of a session that paces, holds that is not sent. More would be old when the peer
+// reads it, and the kernel's memory; less would leave the network waiting for us.
+inline constexpr std::size_t max_unsent_size = 16 * 1024;
 
 // Framed at a time for a peer that lags, so that a thousand of them do not hold a full quantum each.
 inline constexpr std::size_t lagging_quantum = 16 * 1024;
@@ -128,8 +128,13 @@ FAIRLEAD_DECL void session_core::on_taken() {
 
 // From now on what waits may change before it is sent, so as little as possible is framed ahead.
 FAIRLEAD_DECL void session_core::pace() {
-  if (std::exchange(paced_, true) || link_ == nullptr) return;
-  link_->limit_unsent(paced_unsent_size);
+  paced_ = true;
+  limit_unsent();
+}
+
+FAIRLEAD_DECL void session_core::limit_unsent() {
+  if (link_ == nullptr || std::exchange(unsent_limited_, true)) return;
+  link_->limit_unsent(max_unsent_size);
 }
 
 FAIRLEAD_DECL void session_core::send(message content, std::shared_ptr<kept_class> kept, sent_as as,
@@ -212,6 +217,8 @@ FAIRLEAD_DECL bool session_core::holds_for_too_long(time_point now) {
 FAIRLEAD_DECL void session_core::give_way() {
   if (!is_open()) {
     outbox_.clear(drop_reason::budget);  // it closes, and does not get them through
+  } else if (!blocked_) {
+    return;  // who is not slow has had no turn yet to send this
   } else if (outbox_.drop_expendable(drop_reason::budget) != 0) {
     was_high_ = true;
   } else {
@@ -309,6 +316,7 @@ FAIRLEAD_DECL std::size_t session_core::quantum() {
 FAIRLEAD_DECL void session_core::on_blocked() {
   blocked_ = true;
   lagging_ = true;
+  limit_unsent();
   blocked_since_ = service_.recent();
   schedule_by(deadline_after(blocked_since_, options().write_timeout));
 }

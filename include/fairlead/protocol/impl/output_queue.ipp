@@ -88,6 +88,7 @@ FAIRLEAD_DECL void output_queue::consume(std::size_t n) {
   auto& w = *workspace_;
   size_ -= n;
   if (size_ == 0) {
+    front_written_ = 0;
     w.segments_.clear();
     w.scratch_used_ = 0;
     return;
@@ -96,7 +97,9 @@ FAIRLEAD_DECL void output_queue::consume(std::size_t n) {
   while (n >= segment->bytes.size()) {
     n -= segment->bytes.size();
     ++segment;
+    front_written_ = 0;
   }
+  if (segment->owner.data() != nullptr) front_written_ += n;
   segment->bytes = segment->bytes.subspan(n);
   w.segments_.erase(w.segments_.begin(), segment);
 }
