@@ -456,6 +456,26 @@ TEST_CASE("a_drop_notice_leaves_before_the_lower_lanes") {
   REQUIRE(s.seen.drains.size() == 1);
 }
 
+TEST_CASE("a_drop_notice_leaves_before_what_on_drain_sends") {
+  session_options options = slow_stage::small_queue();
+  options.drop_notice = [](const drop_counts&) { return message_view("missed").keep(); };
+  full_record seen;
+  timed_stage s;
+  handlers h = seen.all();
+  h.on_drain = [](session& ws, const drop_counts&) { ws.try_send("again", {.lane = lane::control}); };
+  s.server->route("/", std::move(h), options);
+  const auto peer = s.join("/", slow_stage::capacity);
+  peer->pause();
+  for (int i = 0; i < 60; ++i) {
+    s.on_own_thread([&] { seen.ws->try_send(std::string(1000, 'x'), class_of(slow_policy::drop_newest)); });
+  }
+  peer->resume();
+  s.time.run_ready();
+  std::vector<std::string> got = peer->texts();
+  std::erase_if(got, [](const std::string& t) { return t.starts_with('x'); });
+  CHECK(got == std::vector<std::string>{"missed", "again"});
+}
+
 TEST_CASE("without_drops_there_is_no_notice") {
   session_options options = slow_stage::small_queue();
   options.drop_notice = [](const drop_counts&) { return message_view("missed").keep(); };
