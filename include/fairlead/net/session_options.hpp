@@ -82,7 +82,7 @@ struct session_options {
 
   heartbeat_options heartbeat{};
 
-  /// No message either way for so long makes a session idle (session_state), which costs it nothing.
+  /// No message either way, but those of the lane for control, for so long makes a session idle (session_state), which costs it nothing.
   duration idle_after = std::chrono::seconds(60);
 
   /// No message either way for so long closes a session with 1001. Only where the heartbeat is off: with it a

@@ -86,7 +86,7 @@ class output_queue {
   std::unique_ptr<std::vector<shared_bytes>> backlog_;  // what settle() kept; null when nothing
   std::size_t size_ = 0;
   std::size_t front_written_ = 0;  // of the first message, where it is not a copy
-  bool attached_ = false;  // uses the workspace now; otherwise the workspace may be gone
+  bool attached_ = false;          // uses the workspace now; otherwise the workspace may be gone
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

@@ -250,7 +250,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   piece piece_of(sent_as as) noexcept;
   bool may_take() const noexcept { return !finished_ && !ended_with_ && connection_.is_open(); }
   std::error_code reserve(std::size_t size, slow_policy policy);
-  void on_taken();
+  void on_taken(lane l);
   void pace();
   void limit_unsent();
   void hold(const session& source);
@@ -328,6 +328,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   bool lagging_ = false;  // it was blocked, and not all was sent since
   bool paced_ = false;    // no more is framed than the link sends soon: what waits may still change
   bool unsent_limited_ = false;
+  bool has_sent_ = false;  // a message, since the last turn
   bool was_high_ = false;
   bool reading_paused_ = false;
   bool resume_wanted_ = false;

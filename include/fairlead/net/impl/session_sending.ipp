@@ -48,6 +48,7 @@ FAIRLEAD_DECL send_result session_core::try_send(message_view m, const message_c
     if (connection_.writable() && !blocked_) {
       connection_.send(m);
       count_sent(m.size());
+      has_sent_ = true;
       return send_result::sent;
     }
   }
@@ -95,10 +96,10 @@ FAIRLEAD_DECL send_result session_core::take(const message_view& m, const messag
       disconnect(errc::queue_full);
       return send_result::dropped;
     case outbox::outcome::dropped: was_high_ = true; return send_result::dropped;
-    case outbox::outcome::conflated: on_taken(); return send_result::conflated;
+    case outbox::outcome::conflated: on_taken(c.lane); return send_result::conflated;
     case outbox::outcome::taken: break;
   }
-  on_taken();
+  on_taken(c.lane);
   if (was_high_ && c.policy == slow_policy::pause_source && c.source != nullptr) hold(*c.source);
   return waits ? send_result::queued : send_result::sent;
 }
@@ -110,7 +111,7 @@ FAIRLEAD_DECL send_result session_core::take_piece(message m, sent_as as) {
     disconnect(errc::queue_full);
     return send_result::dropped;
   }
-  on_taken();
+  on_taken(lane::normal);
   return send_result::queued;
 }
 
@@ -120,7 +121,9 @@ FAIRLEAD_DECL piece session_core::piece_of(sent_as as) noexcept {
   return begins ? piece::whole : piece::last;
 }
 
-FAIRLEAD_DECL void session_core::on_taken() {
+// The application's own signals, such as a heartbeat's question, make no session active.
+FAIRLEAD_DECL void session_core::on_taken(lane l) {
+  if (l != lane::control) has_sent_ = true;
   if (outbox_.size() >= watermarks().high) was_high_ = true;
   touch();
   if (is_charged() || outbox_.size() > uncharged_size) charge();
@@ -230,7 +233,7 @@ FAIRLEAD_DECL void session_core::give_way() {
 // Counts what waits. Who is called by that may be this session again, through give_way().
 FAIRLEAD_DECL void session_core::charge() {
   if (link_ == nullptr) return;
-  const std::size_t size = backlog();
+  const std::size_t size = outbox_.size() + connection_.held_output_size();
   if (size == 0 && !is_charged()) return;
   service_.lagging(options().budget).charge(*this, size);
 }
@@ -278,11 +281,11 @@ FAIRLEAD_DECL std::optional<outgoing> session_core::next() {
 FAIRLEAD_DECL void session_core::count_sent(std::size_t size, bool ends_message) {
   sent_.add(size, ends_message);
   service_.counters().sent.add(size, ends_message);
-  on_activity();
 }
 
 FAIRLEAD_DECL void session_core::flush() {
   if (link_ == nullptr) return;
+  if (std::exchange(has_sent_, false)) on_activity();
   report_state();
   write_all();
   if (link_ != nullptr && report_drain()) write_all();
