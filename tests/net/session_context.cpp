@@ -545,6 +545,20 @@ TEST_CASE("what_may_be_dropped_pays_before_a_session_is_closed") {
   CHECK(s.budget->queues() <= 1024 * 1024);
 }
 
+// In the middle of a handler its queue may be the largest of all; it only had no turn yet.
+TEST_CASE("who_is_not_slow_does_not_pay_for_what_one_handler_sends_it") {
+  budget_stage s({.queues = 1024 * 1024, .input = 1024 * 1024});
+  s.join_many(2);
+  s.peers[0]->pause();
+  s.give(0, 80);
+  s.on_own_thread([&] {
+    for (int i = 0; i < 90; ++i) s.open[1].try_send(std::string(10'000, 'x'));
+  });
+  CHECK(s.open[1].is_open());
+  CHECK(s.peers[1]->messages.size() == 90);
+  CHECK(s.budget->queues() <= 1024 * 1024);
+}
+
 TEST_CASE("a_budget_that_is_not_passed_closes_nobody") {
   budget_stage s({.queues = 4 * 1024 * 1024, .input = 1024 * 1024});
   s.join_many(2);

@@ -435,6 +435,20 @@ TEST_CASE("with_a_heartbeat_a_silent_peer_that_lives_is_not_closed") {
   CHECK(s.ws().is_open());
 }
 
+TEST_CASE("a_question_of_the_application_makes_no_session_active") {
+  session_options o = beating();
+  o.heartbeat.question = message_view("are you there?").keep();
+  o.idle_after = interval / 2;
+  beating_stage s(o);
+  s.time.advance(interval - tick);
+  REQUIRE(s.ws().state() == session_state::idle);
+  s.time.advance(2 * tick);
+  CHECK(s.peer->texts().back() == "are you there?");
+  CHECK(s.ws().state() == session_state::idle);
+  s.on_own_thread([&] { s.ws().try_send("news"); });
+  CHECK(s.ws().state() == session_state::active);
+}
+
 // --- Authentication. SCOPE 15: AUTHENTICATING has no timer. TRUST R05.
 
 TEST_CASE("who_does_not_say_in_time_who_it_is_is_closed_with_4001_and_not_a_tick_before") {
