@@ -60,7 +60,7 @@ fairlead::http_proxy proxy_of(std::string_view text) {
   if (colon == std::string_view::npos) throw std::invalid_argument("--proxy wants HOST:PORT");
   std::string_view host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return fairlead::http_proxy(std::string(host), number_of<std::uint16_t>("--proxy", text.substr(colon + 1)));
+  return {.host = std::string(host), .port = number_of<std::uint16_t>("--proxy", text.substr(colon + 1))};
 }
 
 }  // namespace

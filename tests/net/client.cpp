@@ -56,27 +56,6 @@ TEST_CASE("a_client_awaits_its_connection") {
   CHECK(received == "hello");
 }
 
-// GCC 12 copies what is in the braces byte by byte.
-TEST_CASE("options_may_be_written_where_the_connection_is_awaited") {
-  client_stage s;
-  std::error_code error;
-  bool is_over = false;
-  asio::co_spawn(
-      s.context,
-      [&]() -> asio::awaitable<void> {
-        const auto executor = co_await asio::this_coro::executor;
-        try {
-          co_await fairlead::connect(executor, s.url(), {.proxy = http_proxy("127.0.0.1", 1)});
-        } catch (const std::system_error& e) {
-          error = e.code();
-        }
-        is_over = true;
-      },
-      asio::detached);
-  REQUIRE(s.run_until([&] { return is_over; }));
-  CHECK(stage_of(error) == connect_stage::connect);
-}
-
 TEST_CASE("a_refused_upgrade_is_the_servers_status") {
   client_stage s;
   const outcome o = s.connect(s.url("/nothing"), s.options());

@@ -371,7 +371,7 @@ TEST_CASE("what_must_not_be_sent_is_refused_before_anybody_is_asked") {
       {"proxy field",
        [](std::string& u, client_options& o) {
          const auto port = static_cast<std::uint16_t>(std::stoi(u.substr(u.rfind(':') + 1)));
-         o.proxy = http_proxy("127.0.0.1", port, {{"Proxy-Authorization", "a\nb"}});
+         o.proxy = http_proxy{"127.0.0.1", port, {{"Proxy-Authorization", "a\nb"}}};
        },
        errc::bad_argument},
   }));

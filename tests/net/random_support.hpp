@@ -1,6 +1,7 @@
 #ifndef FAIRLEAD_TESTS_NET_RANDOM_SUPPORT_HPP
 #define FAIRLEAD_TESTS_NET_RANDOM_SUPPORT_HPP
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 // Deprecated since OpenSSL 3.0, but nothing else makes its source fail.
@@ -12,7 +13,10 @@ namespace net_test {
 /// As long as it lives, OpenSSL has no random bytes.
 class no_randomness {
  public:
-  no_randomness() { RAND_set_rand_method(&method); }
+  no_randomness() {
+    OPENSSL_init_crypto(0, nullptr);  // else what the next call allocates is not freed at the end
+    RAND_set_rand_method(&method);
+  }
   no_randomness(const no_randomness&) = delete;
   no_randomness& operator=(const no_randomness&) = delete;
   ~no_randomness() { RAND_set_rand_method(nullptr); }

@@ -59,27 +59,10 @@ struct connect_deadlines {
 };
 
 /// An HTTP proxy, asked with CONNECT (RFC 9110 section 9.3.6). Not for local sockets.
-class http_proxy {
- public:
-  /// \param host    A name or an address; IPv6 without brackets.
-  /// \param fields  More fields of the request, such as Proxy-Authorization.
-  explicit http_proxy(std::string host, std::uint16_t port = 8080, std::vector<header_field> fields = {})
-      : parts_(std::make_shared<const parts>(parts{std::move(host), port, std::move(fields)})) {}
-
-  const std::string& host() const noexcept { return parts_->host; }
-  std::uint16_t port() const noexcept { return parts_->port; }
-  const std::vector<header_field>& fields() const noexcept { return parts_->fields; }
-
- private:
-  struct parts {
-    std::string host;
-    std::uint16_t port;
-    std::vector<header_field> fields;
-  };
-
-  // Not in place: GCC 12 copies options that are written inside a co_await byte by byte, and a short string points into
-  // itself.
-  std::shared_ptr<const parts> parts_;
+struct http_proxy {
+  std::string host;  ///< A name or an address; IPv6 without brackets.
+  std::uint16_t port = 8080;
+  std::vector<header_field> fields{};  ///< Such as Proxy-Authorization.
 };
 
 /// How a client connects, and how its session behaves.

@@ -77,7 +77,7 @@ FAIRLEAD_DECL void client_handshake::start() {
   if (!url_.local_path.empty()) {
     return connect_to({asio::local::stream_protocol::endpoint(url_.local_path)});
   }
-  if (uses_proxy()) return resolve(options_.proxy->host(), options_.proxy->port());
+  if (uses_proxy()) return resolve(options_.proxy->host, options_.proxy->port);
   resolve(url_.host, url_.port);
 }
 
@@ -136,7 +136,7 @@ FAIRLEAD_DECL void client_handshake::on_connected(stream::socket socket) {
 // --- Over the link.
 
 FAIRLEAD_DECL encoded_request client_handshake::connect_request() const {
-  return encode_connect_request(url_.authority(), options_.proxy->fields());
+  return encode_connect_request(url_.authority(), options_.proxy->fields);
 }
 
 FAIRLEAD_DECL void client_handshake::ask_proxy() {
