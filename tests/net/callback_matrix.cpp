@@ -185,7 +185,7 @@ class scene {
 
   // The handlers of an empty handle would complete on the system's executor, on another thread.
   template <class Handler>
-  auto here(Handler h) {
+  asio::executor_binder<Handler, asio::io_context::executor_type> here(Handler h) {
     return asio::bind_executor(stage_.context.get_executor(), std::move(h));
   }
 
