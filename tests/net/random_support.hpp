@@ -1,7 +1,6 @@
 #ifndef FAIRLEAD_TESTS_NET_RANDOM_SUPPORT_HPP
 #define FAIRLEAD_TESTS_NET_RANDOM_SUPPORT_HPP
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 // Deprecated since OpenSSL 3.0, but nothing else makes its source fail.
@@ -14,7 +13,8 @@ namespace net_test {
 class no_randomness {
  public:
   no_randomness() {
-    OPENSSL_init_crypto(0, nullptr);  // else what the next call allocates is not freed at the end
+    unsigned char byte = 0;
+    RAND_bytes(&byte, 1);  // else OpenSSL makes its own source as it goes, and leaks it
     RAND_set_rand_method(&method);
   }
   no_randomness(const no_randomness&) = delete;
