@@ -22,8 +22,9 @@ class lagging_sessions;
 /// bounds their sum.
 ///
 /// When the queues pass their limit, the largest pay first: they lose what may be dropped (slow_policy::drop_oldest
-/// and expire), and when that is too little they are closed with 1013, until a sixteenth of the limit is free. When
-/// the input passes its limit, the session whose bytes came last is closed with 1013.
+/// and expire), and when that is too little they are closed with 1013, until a sixteenth of the limit is free. A
+/// session whose peer takes what it is sent does not pay. When the input passes its limit, the session whose bytes
+/// came last is closed with 1013.
 ///
 /// Safe from any thread. Has to outlive the sessions that share it, which shared pointers see to.
 class memory_budget {

@@ -35,7 +35,8 @@ enum class slow_policy : unsigned char {
   drop_oldest,
 
   /// Takes the place of a message with the same key that waits in the same lane, at the high watermark and
-  /// below. Without one it is kept, as with `queue`; so is a value that is larger than the one before. For prices, cursors, presence.
+  /// below. Without one it is kept, as with `queue`: up to `queue_hard`, which bounds a value that is larger than the
+  /// one before as well. For prices, cursors, presence.
   conflate,
 
   /// Is dropped when it has waited longer than `ttl` when its turn comes, and at the high watermark. For typing
