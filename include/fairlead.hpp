@@ -2,9 +2,9 @@
 #define FAIRLEAD_HPP
 
 /// All of fairlead but the links that only a driver of its own needs.
-#include <fairlead/net/client.hpp>
-#include <fairlead/net/server.hpp>
-#include <fairlead/net/session.hpp>
+#include <fairlead/net/client/client.hpp>
+#include <fairlead/net/server/server.hpp>
+#include <fairlead/net/session/session.hpp>
 #include <fairlead/version.hpp>
 
 #endif

@@ -11,6 +11,13 @@ set(may_include_net "wire;handshake;protocol;asio;openssl")
 set(may_include_testing "wire;handshake;protocol;net;asio")
 set(layers wire handshake protocol net testing)
 
+# The folders of net, one way down as well; what stands beside them serves all.
+set(net_folders link session server client)
+set(may_include_net_link "")
+set(may_include_net_session "link")
+set(may_include_net_server "link;session")
+set(may_include_net_client "link;session")
+
 # A third-party include, by the library it belongs to.
 function(library_of include result)
   set(${result} "" PARENT_SCOPE)
@@ -54,6 +61,16 @@ foreach(file IN LISTS files)
       endif()
     endif()
   endforeach()
+  if(file MATCHES "^net/([a-z]+)/" AND CMAKE_MATCH_1 IN_LIST net_folders)
+    set(folder "${CMAKE_MATCH_1}")
+    foreach(line IN LISTS includes)
+      if(line MATCHES "fairlead/net/([a-z]+)/" AND CMAKE_MATCH_1 IN_LIST net_folders AND NOT CMAKE_MATCH_1 STREQUAL folder
+         AND NOT CMAKE_MATCH_1 IN_LIST may_include_net_${folder})
+        message(SEND_ERROR "include/fairlead/${file} is in net/${folder} and must not include net/${CMAKE_MATCH_1}: ${line}")
+        math(EXPR breaches "${breaches} + 1")
+      endif()
+    endforeach()
+  endif()
   if(includes MATCHES "<asio[./]" AND file MATCHES "\\.hpp$" AND NOT "fairlead/${file}" STREQUAL asio_configuration
       AND NOT "#include <${asio_configuration}>" IN_LIST includes)
     message(SEND_ERROR "include/fairlead/${file} includes Asio and must include <${asio_configuration}>")

@@ -1,7 +1,7 @@
 #ifndef FAIRLEAD_TESTS_CONFORMANCE_BYTEWISE_LINK_HPP
 #define FAIRLEAD_TESTS_CONFORMANCE_BYTEWISE_LINK_HPP
 
-#include <fairlead/net/link.hpp>
+#include <fairlead/net/link/link.hpp>
 
 #include <cstddef>
 #include <memory>

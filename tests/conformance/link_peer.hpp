@@ -3,9 +3,9 @@
 
 #include "peer.hpp"
 
-#include <fairlead/net/link.hpp>
-#include <fairlead/net/session.hpp>
-#include <fairlead/net/session_options.hpp>
+#include <fairlead/net/link/link.hpp>
+#include <fairlead/net/session/session.hpp>
+#include <fairlead/net/session/session_options.hpp>
 
 #include <asio/io_context.hpp>
 

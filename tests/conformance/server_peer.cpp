@@ -1,9 +1,9 @@
 #include "bytewise_link.hpp"
 #include "link_peer.hpp"
 
-#include <fairlead/net/memory_link.hpp>
-#include <fairlead/net/server.hpp>
-#include <fairlead/net/tls_link.hpp>
+#include <fairlead/net/link/memory_link.hpp>
+#include <fairlead/net/server/server.hpp>
+#include <fairlead/net/link/tls_link.hpp>
 
 #include <support/certificates.hpp>
 

@@ -1,10 +1,10 @@
 #include "link_peer.hpp"
 #include "tcp_transit.hpp"
 
-#include <fairlead/net/client.hpp>
-#include <fairlead/net/detail/session_service.hpp>
-#include <fairlead/net/epoll_set.hpp>
-#include <fairlead/net/tls_link.hpp>
+#include <fairlead/net/client/client.hpp>
+#include <fairlead/net/session/detail/session_service.hpp>
+#include <fairlead/net/link/epoll_set.hpp>
+#include <fairlead/net/link/tls_link.hpp>
 #include <fairlead/time.hpp>
 
 #include <asio/ip/tcp.hpp>

@@ -1,7 +1,7 @@
 #ifndef FAIRLEAD_TESTS_SUPPORT_CERTIFICATES_HPP
 #define FAIRLEAD_TESTS_SUPPORT_CERTIFICATES_HPP
 
-#include <fairlead/net/tls.hpp>
+#include <fairlead/net/link/tls.hpp>
 
 #include <chrono>
 #include <filesystem>

@@ -1,8 +1,8 @@
-#include <fairlead/net/epoll_set.hpp>
-#include <fairlead/net/server.hpp>
+#include <fairlead/net/link/epoll_set.hpp>
+#include <fairlead/net/server/server.hpp>
 
-#include <net/link_support.hpp>
-#include <net/session_support.hpp>
+#include <net/link/link_support.hpp>
+#include <net/session/session_support.hpp>
 #include <support/catch.hpp>
 #include <support/heap.hpp>
 #include <testing/scene.hpp>

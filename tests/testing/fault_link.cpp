@@ -2,7 +2,7 @@
 
 #include <fairlead/testing/virtual_clock.hpp>
 
-#include <net/link_support.hpp>
+#include <net/link/link_support.hpp>
 #include <support/catch.hpp>
 
 #include <array>
@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-// That a fault link without faults is a link like any other is tested in net/link.cpp, with all the others.
+// That a fault link without faults is a link like any other is tested in net/link/link.cpp, with all the others.
 
 using namespace fairlead;
 using namespace link_support;

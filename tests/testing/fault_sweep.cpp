@@ -1,8 +1,8 @@
 #include <fairlead/testing/fault_link.hpp>
 
-#include <fairlead/net/detail/session_service.hpp>
+#include <fairlead/net/session/detail/session_service.hpp>
 
-#include <net/session_support.hpp>
+#include <net/session/session_support.hpp>
 #include <support/catch.hpp>
 #include <testing/scene.hpp>
 

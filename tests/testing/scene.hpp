@@ -1,7 +1,7 @@
 #ifndef FAIRLEAD_TESTS_TESTING_SCENE_HPP
 #define FAIRLEAD_TESTS_TESTING_SCENE_HPP
 
-#include <fairlead/net/server.hpp>
+#include <fairlead/net/server/server.hpp>
 #include <fairlead/shared_bytes.hpp>
 #include <fairlead/testing/fault_link.hpp>
 #include <fairlead/testing/virtual_clock.hpp>

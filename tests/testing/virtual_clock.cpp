@@ -1,8 +1,8 @@
 #include <fairlead/testing/virtual_clock.hpp>
 
-#include <fairlead/net/server.hpp>
+#include <fairlead/net/server/server.hpp>
 
-#include <net/session_support.hpp>
+#include <net/session/session_support.hpp>
 #include <support/catch.hpp>
 
 #include <asio/io_context.hpp>

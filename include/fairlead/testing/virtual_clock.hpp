@@ -3,7 +3,7 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
-#include <fairlead/net/timer_wheel.hpp>
+#include <fairlead/net/session/timer_wheel.hpp>
 #include <fairlead/time.hpp>
 
 #include <asio/io_context.hpp>

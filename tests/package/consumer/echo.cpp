@@ -1,5 +1,5 @@
 #include <fairlead.hpp>
-#include <fairlead/net/memory_link.hpp>
+#include <fairlead/net/link/memory_link.hpp>
 
 #include <algorithm>
 #include <array>

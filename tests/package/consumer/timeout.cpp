@@ -1,5 +1,5 @@
-#include <fairlead/net/memory_link.hpp>
-#include <fairlead/net/server.hpp>
+#include <fairlead/net/link/memory_link.hpp>
+#include <fairlead/net/server/server.hpp>
 #include <fairlead/testing/fault_link.hpp>
 #include <fairlead/testing/virtual_clock.hpp>
 

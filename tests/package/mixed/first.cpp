@@ -1,5 +1,5 @@
 // One of two units, whose macros the tests choose.
-#include <fairlead/net/memory_link.hpp>
+#include <fairlead/net/link/memory_link.hpp>
 
 #include <asio/io_context.hpp>
 

@@ -1,4 +1,4 @@
-#include <fairlead/net/memory_link.hpp>
+#include <fairlead/net/link/memory_link.hpp>
 
 #include <asio/io_context.hpp>
 

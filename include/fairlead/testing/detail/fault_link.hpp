@@ -3,8 +3,8 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
-#include <fairlead/net/link.hpp>
-#include <fairlead/net/timer_wheel.hpp>
+#include <fairlead/net/link/link.hpp>
+#include <fairlead/net/session/timer_wheel.hpp>
 #include <fairlead/testing/fault_plan.hpp>
 
 #include <asio/io_context.hpp>

@@ -2,10 +2,10 @@
 #define FAIRLEAD_TESTING_IMPL_FAULT_LINK_HPP
 
 // Before what it needs of the sessions' own headers, which know each other.
-#include <fairlead/net/session.hpp>
+#include <fairlead/net/session/session.hpp>
 
 #include <fairlead/net/detail/asio_configuration.hpp>
-#include <fairlead/net/detail/session_core.hpp>
+#include <fairlead/net/session/detail/session_core.hpp>
 #include <fairlead/testing/detail/fault_link.hpp>
 #include <fairlead/testing/fault_link.hpp>
 #include <fairlead/testing/fault_plan.hpp>

@@ -2,11 +2,11 @@
 #define FAIRLEAD_TESTING_IMPL_VIRTUAL_CLOCK_HPP
 
 // Before what it needs of the sessions' own headers, which know each other.
-#include <fairlead/net/session.hpp>
+#include <fairlead/net/session/session.hpp>
 
 #include <fairlead/net/detail/asio_configuration.hpp>
-#include <fairlead/net/detail/handler_memory.hpp>
-#include <fairlead/net/detail/session_core.hpp>
+#include <fairlead/net/link/detail/handler_memory.hpp>
+#include <fairlead/net/session/detail/session_core.hpp>
 #include <fairlead/testing/virtual_clock.hpp>
 
 #include <asio/execution_context.hpp>

@@ -1,0 +1,64 @@
+#ifndef FAIRLEAD_NET_SERVER_DETAIL_HTTP_EXCHANGE_HPP
+#define FAIRLEAD_NET_SERVER_DETAIL_HTTP_EXCHANGE_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/handshake/request_parser.hpp>
+#include <fairlead/handshake/upgrade.hpp>
+#include <fairlead/net/server/detail/route_table.hpp>
+#include <fairlead/net/session/detail/session_service.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+/// A connection from its accept to the end of its one request: reads the head, then either hands the link to
+/// a session or answers and closes. Bytes behind a request that is not upgraded are never looked at.
+///
+/// Owns itself until it is done; the service's list knows it.
+class http_exchange final : public endpoint {
+ public:
+  /// Serves `l` with `routes` on the service's thread.
+  static void begin(session_service& service, link_ptr l, std::shared_ptr<const route_table> routes);
+
+ private:
+  http_exchange(session_service& service, link_ptr l, std::shared_ptr<const route_table> routes);
+  ~http_exchange() override = default;
+
+  std::span<std::byte> read_room() override { return {}; }
+  void on_bytes(std::span<std::byte> bytes) override;
+  void on_writable() override;
+  void on_eof() override;
+  void on_link_error(std::error_code) override { end(); }
+  void on_timer(time_point) override { end(); }
+  void stop() override;
+  void abort() override { end(); }
+  void drop() noexcept override;
+
+  void on_head(std::span<std::byte> behind);
+  void upgrade(std::shared_ptr<const session_route> route, const upgrade_request& wanted, request head,
+               std::span<std::byte> behind);
+  void respond(const response& answer, bool head_only);
+  void write();
+  void end();
+
+  session_service& service_;
+  link_ptr link_;
+  std::shared_ptr<const route_table> routes_;
+  request_parser parser_;
+  std::string output_;
+  std::size_t written_ = 0;
+  std::size_t discarded_size_ = 0;
+  bool responding_ = false;
+  bool at_eof_ = false;
+};
+
+}  // namespace fairlead
+
+#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/server/impl/http_exchange.ipp>
+#endif
+
+#endif

@@ -1,0 +1,172 @@
+#ifndef FAIRLEAD_NET_SESSION_DETAIL_SESSION_SERVICE_HPP
+#define FAIRLEAD_NET_SESSION_DETAIL_SESSION_SERVICE_HPP
+
+#include <fairlead/config.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/session/detail/lagging_sessions.hpp>
+#include <fairlead/net/session/detail/live_counters.hpp>
+#include <fairlead/net/session/detail/mailbox.hpp>
+#include <fairlead/net/session/detail/mask_keys.hpp>
+#include <fairlead/net/link/link.hpp>
+#include <fairlead/net/session/session.hpp>
+#include <fairlead/net/session/timer_wheel.hpp>
+#include <fairlead/protocol/compression_workspace.hpp>
+#include <fairlead/protocol/output_queue.hpp>
+
+#include <asio/execution_context.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+class session_service;
+
+/// Something that owns a link, from its accept to its close: an HTTP exchange, then maybe a session.
+class endpoint : public link_sink, public wheel_timer {
+ public:
+  endpoint(const endpoint&) = delete;
+  endpoint& operator=(const endpoint&) = delete;
+
+  /// The server stops: come to an end within the close timeout.
+  virtual void stop() = 0;
+
+  /// Come to an end now.
+  virtual void abort() = 0;
+
+ protected:
+  endpoint() noexcept = default;
+  ~endpoint() override = default;
+
+ private:
+  friend class session_service;
+
+  /// The context is being destroyed: let go of the link and call nobody.
+  virtual void drop() noexcept = 0;
+
+  endpoint* next_ = nullptr;
+  endpoint* previous_ = nullptr;
+};
+
+/// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the
+/// mailbox for other threads, and the list of sessions with something to write. All functions on the
+/// context's thread.
+class session_service final : public asio::execution_context::service {
+ public:
+  using key_type = session_service;
+  inline static asio::execution_context::id id;
+
+  explicit session_service(asio::io_context& context);
+  ~session_service() override;
+
+  asio::io_context& context() noexcept { return context_; }
+  output_workspace& workspace() noexcept { return workspace_; }
+  compression_workspace& compression() noexcept { return compression_; }
+  mask_key_source& mask_keys() noexcept { return mask_keys_; }
+  const std::shared_ptr<mailbox>& letters() noexcept { return mailbox_; }
+
+  /// The sessions and exchanges that own a link; may be read from any thread.
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+  void add(endpoint& e) noexcept;
+  void remove(endpoint& e) noexcept;
+
+  /// Called when the last endpoint is gone.
+  std::function<void()> on_empty;
+
+  /// Calls stop() or abort() of every endpoint.
+  void stop_all();
+  void abort_all();
+
+  live_counters& counters() noexcept { return counters_; }
+  session_id next_id() noexcept { return {loop_number_, ++session_number_}; }
+
+  /// The sessions that are charged to this budget; null for the process's.
+  lagging_sessions& lagging(const std::shared_ptr<memory_budget>& budget);
+
+  /// The clock that the context's deadlines are measured on: the steady one, or a virtual one.
+  time_point now() noexcept {
+    recent_ = virtual_now_ != nullptr ? *virtual_now_ : clock::now();
+    return recent_;
+  }
+
+  /// The last now(): that of the begin of a session's turn, in it.
+  time_point recent() const noexcept { return recent_; }
+
+  /// From now on time is what `now` says, which has to outlive the service, and passes in advance_timers() only.
+  /// Before anything is scheduled.
+  void use_virtual_time(const time_point& now) noexcept { virtual_now_ = &now; }
+
+  /// When a timer may be due at the earliest; time_point::max() when there is none.
+  time_point next_timer() const noexcept { return wheel_.next(); }
+
+  /// Calls the timers that are due.
+  void advance_timers();
+
+  void schedule(wheel_timer& t, time_point deadline);
+  void schedule_in(wheel_timer& t, duration d) { schedule(t, deadline_after(now(), d)); }
+  void cancel(wheel_timer& t) noexcept { wheel_.cancel(t); }
+
+  /// Lets the session flush once in a later turn.
+  void mark_dirty(core_ptr core);
+
+  /// The session that this thread is serving, whose replies leave when its turn ends.
+  inline static constinit thread_local const session_core* current = nullptr;
+
+  /// Its handle, for callbacks.
+  session& current_handle() noexcept { return *handle_; }
+
+  /// The length of one session's turn.
+  class turn {
+   public:
+    turn(session_service& service, session_core& core);
+    ~turn();
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+
+   private:
+    session_service& service_;
+    session_core& core_;
+    session handle_;
+    int exceptions_ = std::uncaught_exceptions();
+  };
+
+ private:
+  void shutdown() override;
+  template <class Function>
+  void for_each(Function f);
+  void arm_timer();
+  void rest();
+  void flush_dirty();
+
+  asio::io_context& context_;
+  output_workspace workspace_;
+  compression_workspace compression_;
+  random_mask_keys mask_keys_;
+  std::shared_ptr<mailbox> mailbox_;
+  timer_wheel wheel_;
+  asio::steady_timer timer_;
+  time_point timer_at_ = time_point::max();
+  const time_point* virtual_now_ = nullptr;
+  time_point recent_;
+  live_counters counters_;
+  const std::uint64_t loop_number_;
+  std::uint64_t session_number_ = 0;
+  std::vector<std::unique_ptr<lagging_sessions>> lagging_;  // one for each budget
+  std::vector<core_ptr> dirty_;
+  endpoint* endpoints_ = nullptr;
+  std::atomic<std::size_t> size_ = 0;
+  session* handle_ = nullptr;
+};
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+// The definitions need session_core, whose header includes them.
+
+#endif

@@ -1,0 +1,103 @@
+#ifndef FAIRLEAD_NET_SESSION_IMPL_LAGGING_SESSIONS_IPP
+#define FAIRLEAD_NET_SESSION_IMPL_LAGGING_SESSIONS_IPP
+
+#include <fairlead/net/session/detail/lagging_sessions.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+FAIRLEAD_DECL lagging_sessions::lagging_sessions(std::shared_ptr<memory_budget> budget,
+                                                 std::shared_ptr<mailbox> letters)
+    : budget_(std::move(budget)), mailbox_(std::move(letters)) {
+  const std::lock_guard lock(budget_->mutex_);
+  budget_->members_.push_back(this);
+}
+
+FAIRLEAD_DECL lagging_sessions::~lagging_sessions() {
+  const std::lock_guard lock(budget_->mutex_);
+  std::erase(budget_->members_, this);
+}
+
+FAIRLEAD_DECL void lagging_sessions::charge(charged_queue& q, std::size_t size) {
+  if (size == q.queue_size_) return;
+  if (q.queue_size_ == 0) {
+    q.index_ = static_cast<std::uint32_t>(queues_.size());
+    queues_.push_back(&q);
+  } else if (size == 0) {
+    queues_[q.index_] = queues_.back();
+    queues_[q.index_]->index_ = q.index_;
+    queues_.pop_back();
+  }
+  budget_->queues_.fetch_add(size - q.queue_size_, std::memory_order_relaxed);  // wraps to less
+  q.queue_size_ = size;
+  if (size > largest_.load(std::memory_order_relaxed)) largest_.store(size, std::memory_order_relaxed);
+  if (!is_paying_ && budget_->queues() > budget_->limits_.queues) collect();
+}
+
+FAIRLEAD_DECL void lagging_sessions::forget(charged_queue& q) noexcept {
+  {
+    const paying guard(*this);
+    charge(q, 0);
+  }
+  charge_input(q, 0);
+  std::ranges::replace(payers_, &q, nullptr);
+}
+
+FAIRLEAD_DECL bool lagging_sessions::charge_input(charged_queue& q, std::size_t size) noexcept {
+  if (size == q.input_size_) return true;
+  const bool grows = size > q.input_size_;
+  const std::size_t before = budget_->input_.fetch_add(size - q.input_size_, std::memory_order_relaxed);
+  const std::size_t after = before + size - q.input_size_;
+  q.input_size_ = size;
+  return !grows || after <= budget_->limits_.input;
+}
+
+FAIRLEAD_DECL std::size_t lagging_sessions::largest() noexcept {
+  std::size_t size = 0;
+  for (const charged_queue* q : queues_) size = std::max(size, q->queue_size_);
+  largest_.store(size, std::memory_order_relaxed);
+  return size;
+}
+
+FAIRLEAD_DECL void lagging_sessions::collect() {
+  const std::size_t limit = budget_->limits_.queues;
+  const std::size_t own = largest();
+  {
+    const std::lock_guard lock(budget_->mutex_);
+    const auto with_largest = std::ranges::max_element(budget_->members_, {}, [](const lagging_sessions* m) {
+      return m->largest_.load(std::memory_order_relaxed);
+    });
+    lagging_sessions& other = **with_largest;
+    if (other.largest_.load(std::memory_order_relaxed) > own) {
+      if (!other.is_called_.exchange(true)) {
+        other.mailbox_->post(task([&other] {
+          other.is_called_ = false;
+          if (other.budget_->queues() > other.budget_->limits_.queues) other.collect();
+        }));
+      }
+      // A thread that is busy must not let the sum grow for long.
+      if (budget_->queues() <= limit + limit / 16) return;
+    }
+  }
+  pay();
+}
+
+FAIRLEAD_DECL void lagging_sessions::pay() {
+  const std::size_t target = budget_->limits_.queues - budget_->limits_.queues / 16;
+  payers_ = queues_;
+  std::ranges::sort(payers_, std::greater<>(), [](const charged_queue* q) { return q->queue_size_; });
+  const paying guard(*this);
+  for (charged_queue* const& q : payers_) {
+    if (budget_->queues() <= target) break;
+    if (q != nullptr && q->queue_size_ != 0) q->give_way();
+  }
+  payers_ = {};
+  largest();
+}
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif

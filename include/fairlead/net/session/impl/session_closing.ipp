@@ -1,0 +1,102 @@
+#ifndef FAIRLEAD_NET_SESSION_IMPL_SESSION_CLOSING_IPP
+#define FAIRLEAD_NET_SESSION_IMPL_SESSION_CLOSING_IPP
+
+#include <fairlead/net/session/detail/session_core.hpp>
+
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+FAIRLEAD_DECL std::error_code session_core::try_close(close_code code, std::string_view reason) {
+  if (const std::error_code error = connection::check_close(code, reason)) return error;
+  if (!accepting_.exchange(false)) return errc::closed;
+  if (mailbox_->is_current()) {
+    request_close(code, std::string(reason));
+  } else {
+    on_own_thread([code, text = std::string(reason)](session_core& self) { self.request_close(code, text); });
+  }
+  return {};
+}
+
+FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reason) {
+  if (finished_) return;
+  if (state() != session_state::closing) enter(session_state::closing);
+  release_sources();
+  more().close = close_request{code, std::move(reason)};
+  // From now, not from the close frame: a peer that does not read must not hold up the end.
+  close_at_ = deadline_after(service_.now(), options().connection.close_timeout);
+  schedule_by(close_at_);
+  touch();
+}
+
+FAIRLEAD_DECL void session_core::close(close_code code, std::string reason,
+                                       completion<std::error_code> done) {
+  if (!mailbox_->is_current()) {
+    const auto shared_done = std::make_shared<completion<std::error_code>>(std::move(done));
+    const bool posted = on_own_thread([code, reason, shared_done](session_core& self) {
+      self.close(code, reason, std::move(*shared_done));
+    });
+    if (!posted) shared_done->post({});
+    return;
+  }
+  if (try_close(code, reason) == errc::bad_argument) return done.post(errc::bad_argument);
+  if (finished_) return done.post({});
+  more().closers.push_back(std::move(done));
+}
+
+// Gives the session up for being slow, or for holding too much: what waits is dropped, the peer is told if it
+// still listens.
+FAIRLEAD_DECL void session_core::disconnect(errc why) {
+  if (!accepting_.exchange(false)) return;
+  ended_with_ = why;
+  outbox_.clear(drop_reason::closed);
+  complete_senders(errc::queue_full);
+  request_close(close_code::try_again_later, ended_with_.message());
+}
+
+FAIRLEAD_DECL void session_core::close_when_drained() {
+  if (extras_ == nullptr || !extras_->close || !outbox_.empty() || !connection_.is_open()) return;
+  const std::error_code refused =
+      connection_.close(extras_->close->code, extras_->close->reason, service_.now());
+  static_cast<void>(refused);  // checked by try_close()
+  extras_->close.reset();
+  // The peer's close frame may stand behind messages that nobody receives; they are discarded now.
+  pauses_ = 0;
+  if (!reading_paused_) return;
+  resume_wanted_ = true;
+  request_turn();
+}
+
+FAIRLEAD_DECL void session_core::finish(close_info info) {
+  if (finished_) return;
+  finished_ = true;
+  accepting_ = false;
+  enter(session_state::closed);
+  if (!ended_with_) ended_with_ = info.error;
+  info.error = ended_with_;
+  outbox_.clear(drop_reason::closed);
+  release_sources();
+  if (inbox_ != nullptr) inbox_->end(ended_with_);
+  complete_senders(errc::closed);
+  if (extras_ != nullptr) {
+    for (ping_waiter& waiter : extras_->pings) waiter.done.post(errc::closed, {});
+    extras_->pings.clear();
+  }
+  if (opened_) report_end(info);
+  // Last: who was told that close() is done hears of no callback any more, on whichever thread.
+  if (extras_ == nullptr) return;
+  for (auto& closer : extras_->closers) closer.post(ended_with_);
+  extras_->closers.clear();
+}
+
+FAIRLEAD_DECL void session_core::report_end(const close_info& info) {
+  const auto kind = static_cast<std::size_t>(ended_with_.value());
+  auto& closed = service_.counters().closed;
+  closed[kind < closed.size() ? kind : 0].add(1);
+  call(route_->callbacks.on_close, info);
+  if (route_->sink != nullptr) route_->sink->on_close(handle(), info);
+}
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif

@@ -1,0 +1,458 @@
+#ifndef FAIRLEAD_NET_SESSION_IMPL_SESSION_CORE_IPP
+#define FAIRLEAD_NET_SESSION_IMPL_SESSION_CORE_IPP
+
+#include <fairlead/handshake/request.hpp>
+#include <fairlead/net/session/detail/session_core.hpp>
+
+#include <asio/co_spawn.hpp>
+#include <asio/error.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <new>
+#include <utility>
+
+namespace fairlead::inline FAIRLEAD_ABI::detail {
+
+// Bytes that a peer may still send when all is said, before its link is closed regardless. Enough for the
+// rest of a message that was refused: who sent it is to see why.
+inline constexpr std::size_t min_lingered_size = 16 * 1024 * 1024;
+
+FAIRLEAD_DECL session_core::session_core(session_service& service, role r, link_ptr l,
+                                         std::shared_ptr<const session_route> route,
+                                         std::string_view subprotocol)
+    : service_(service),
+      mailbox_(service.letters()),
+      link_(std::move(l)),
+      route_(std::move(route)),
+      connection_(r, route_->options.connection, service.workspace(),
+                  r == role::client ? &service.mask_keys() : nullptr),
+      subprotocol_(subprotocol),
+      id_(service.next_id()),
+      peer_(link_->peer()),
+      outbox_(mailbox_->drops) {
+  service_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
+}
+
+FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_order_relaxed); }
+
+FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
+                                      std::span<std::byte> behind) {
+  add_reference();
+  service_.add(*this);
+  const session_service::turn turn(service_, *this);
+  if (!options().kept_headers.empty()) {
+    for (const std::string& name : options().kept_headers) {
+      if (const auto value = head.field(name))
+        context().headers.push_back(header_field{name, std::string(*value)});
+    }
+  }
+  set_up(deflate);
+  connection_.send_handshake(response);
+  link_->start(*this);
+  announce();
+  start_route(std::move(head));
+  if (!behind.empty()) feed(behind);
+  flush();
+}
+
+FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, std::span<std::byte> behind) {
+  add_reference();
+  service_.add(*this);
+  const session_service::turn turn(service_, *this);
+  set_up(deflate);
+  link_->start(*this);
+  announce();
+  if (has_receiving_callbacks()) {
+    pause(pause_reason::not_begun);
+    if (!behind.empty()) more().unread.append(behind);
+  } else if (!behind.empty()) {
+    feed(behind);
+  }
+  flush();
+}
+
+FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
+  opened_at_ = service_.now();
+  active_at_.store(opened_at_, std::memory_order_relaxed);
+  if (route_->callbacks.on_part) connection_.receive_in_parts();
+  if (deflate != nullptr) {
+    connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
+  }
+}
+
+// Nothing can fail any more: who is told of the begin is told of the end.
+FAIRLEAD_DECL void session_core::announce() {
+  opened_ = true;
+  const bool has_to_authenticate = options().authentication_timeout != duration::zero();
+  enter(has_to_authenticate ? session_state::authenticating : session_state::active);
+  if (has_to_authenticate) {
+    connection_.limit_messages(options().unauthenticated_message_size);
+  }
+  reported_state_ = state();
+  const heartbeat_options& beats = options().heartbeat;
+  if (heartbeat_runs()) {
+    beat_.start(opened_at_, beats.interval, id_.number);
+    if (beats.timeout < duration::max() - beats.interval)
+      link_->give_up_after(beats.interval + beats.timeout);
+  }
+  service_.counters().opened.add(1);
+  schedule_by(next_deadline());
+  if (route_->sink != nullptr) route_->sink->on_open(handle());
+}
+
+FAIRLEAD_DECL void session_core::start_route(request head) {
+  try {
+    if (route_->callbacks.on_open) route_->callbacks.on_open(handle(), head);
+    if (!route_->coroutine) return;
+    asio::co_spawn(service_.context(), route_->coroutine(handle(), std::move(head)),
+                   [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
+  } catch (...) {
+    report(std::current_exception());
+  }
+}
+
+FAIRLEAD_DECL void session_core::on_coroutine_end(std::exception_ptr error) {
+  try {
+    if (error) std::rethrow_exception(error);
+  } catch (const std::system_error& e) {
+    const bool is_end =
+        e.code() == errc_condition::disconnected || e.code() == asio::error::operation_aborted;
+    if (!is_end) return report(error);
+  } catch (...) {
+    return report(error);
+  }
+  try_close(close_code::normal, {});
+}
+
+// Calls one of the route's callbacks, if it has it, in a turn.
+template <class Callback, class... Args>
+void session_core::call(const Callback& callback, const Args&... args) {
+  if (!callback) return;
+  try {
+    callback(handle(), args...);
+  } catch (...) {
+    report(std::current_exception());
+  }
+}
+
+FAIRLEAD_DECL void session_core::report(std::exception_ptr error) {
+  if (route_->on_error) {
+    try {
+      route_->on_error(session(core_ptr(this)), error);
+    } catch (...) {  // there is nobody left to tell
+    }
+  }
+  try_close(close_code::internal_error, {});
+}
+
+// --- From the link.
+
+FAIRLEAD_DECL std::span<std::byte> session_core::read_room() {
+  try {
+    return connection_.payload_room();
+  } catch (const std::bad_alloc&) {  // then the link's own buffer has to do
+    return {};
+  }
+}
+
+FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
+  in_turn([&] {
+    if (lingering_) {
+      lingered_size_ += bytes.size();
+      const std::size_t max_size =
+          std::max(min_lingered_size, 2 * route_->options.connection.max_message_size);
+      if (lingered_size_ > max_size) end();
+      return;
+    }
+    feed(bytes);
+    charge_input();
+    flush();
+  });
+}
+
+FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
+  const time_point now = service_.recent();
+  beat_.on_heard(now);
+  const std::size_t used = connection_.receive(bytes, now, *this);
+  if (used < bytes.size()) more().unread.append(bytes.subspan(used));
+}
+
+FAIRLEAD_DECL void session_core::on_writable() {
+  in_turn([&] {
+    blocked_ = false;
+    beat_.on_heard(service_.recent());  // it took what was in front of the question
+    flush();
+    schedule_by(next_deadline());  // the heartbeat's may be before that of the last write
+  });
+}
+
+FAIRLEAD_DECL void session_core::on_eof() {
+  in_turn([&] {
+    at_eof_ = true;
+    if (lingering_ || !finished_) {
+      connection_.receive_eof(*this);
+      return end();
+    }
+    flush();  // a close frame may still be on its way
+  });
+}
+
+FAIRLEAD_DECL void session_core::on_link_error(std::error_code) {
+  in_turn([&] {
+    connection_.receive_eof(*this);
+    end();
+  });
+}
+
+// --- From the protocol.
+
+FAIRLEAD_DECL flow session_core::on_message(message_view m) {
+  if (!is_open()) return flow::proceed;  // try_close() discards what still comes
+  received_.add(m.size());
+  service_.counters().received.add(m.size());
+  on_activity();
+  if (route_->callbacks.on_message) {
+    call(route_->callbacks.on_message, m);
+  } else if (!messages().put(m.keep())) {
+    pause(pause_reason::inbox_full);
+  }
+  return reading_paused_ ? flow::pause : flow::proceed;
+}
+
+FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
+  if (!is_open()) return flow::proceed;
+  received_.add(part.bytes.size(), part.last);
+  service_.counters().received.add(part.bytes.size(), part.last);
+  on_activity();
+  call(route_->callbacks.on_part, part);
+  return reading_paused_ ? flow::pause : flow::proceed;
+}
+
+FAIRLEAD_DECL void session_core::on_close(close_code code, std::string_view reason) {
+  finish({code, reason, {}});
+}
+
+FAIRLEAD_DECL void session_core::on_failure(errc why, close_code code) {
+  const std::error_code error = ended_with_ ? ended_with_ : std::error_code(why);
+  finish({code, error.message(), error});
+}
+
+// --- State.
+
+FAIRLEAD_DECL void session_core::enter(session_state to) {
+  const session_state from = state();
+  assert(may_follow(from, to));
+  state_.store(to, std::memory_order_relaxed);
+  service_.counters().sessions[static_cast<std::size_t>(from)].subtract(1);
+  service_.counters().sessions[static_cast<std::size_t>(to)].add(1);
+  if (opened_ && to != session_state::closed) touch();  // to report it
+}
+
+// Between on_open and on_close, in a turn; of states that followed each other at once the last.
+FAIRLEAD_DECL void session_core::report_state() {
+  const session_state from = std::exchange(reported_state_, state());
+  if (from == reported_state_ || finished_) return;
+  call(route_->callbacks.on_state, from, reported_state_);
+  if (route_->sink != nullptr) route_->sink->on_state(handle(), from, reported_state_);
+}
+
+FAIRLEAD_DECL void session_core::on_activity() {
+  active_at_.store(service_.recent(), std::memory_order_relaxed);
+  if (state() == session_state::idle) {
+    enter(session_state::active);
+    schedule_by(next_deadline());
+  }
+}
+
+FAIRLEAD_DECL session_context& session_core::context() const {
+  session_context* made = context_.load(std::memory_order_acquire);
+  if (made != nullptr) return *made;
+  auto fresh = std::make_unique<session_context>();
+  // Of two threads the first wins.
+  if (context_.compare_exchange_strong(made, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+  return *made;
+}
+
+FAIRLEAD_DECL std::string_view session_core::header(std::string_view name) const noexcept {
+  const session_context* const known = context_.load(std::memory_order_acquire);
+  if (known == nullptr) return {};
+  for (const header_field& field : known->headers) {
+    if (equals_ignoring_case(field.name, name)) return field.value;
+  }
+  return {};
+}
+
+FAIRLEAD_DECL std::string session_core::user() const {
+  session_context* const known = context_.load(std::memory_order_acquire);
+  if (known == nullptr) return {};
+  const std::lock_guard lock(known->mutex);
+  return known->user;
+}
+
+FAIRLEAD_DECL void session_core::set_user(std::string name) {
+  {
+    session_context& known = context();
+    const std::lock_guard lock(known.mutex);
+    known.user = std::move(name);
+  }
+  const auto authenticated = [](session_core& self) {
+    if (self.state() != session_state::authenticating) return;
+    self.connection_.limit_messages(self.options().connection.max_message_size);
+    self.enter(session_state::active);
+    self.schedule_by(self.next_deadline());
+  };
+  if (mailbox_->is_current()) return authenticated(*this);
+  on_own_thread(authenticated);
+}
+
+FAIRLEAD_DECL void session_core::set_data(std::shared_ptr<void> data, const std::type_info& type) {
+  session_context& known = context();
+  known.data = std::move(data);
+  known.data_type = &type;
+}
+
+FAIRLEAD_DECL void* session_core::find_data(const std::type_info& type) const noexcept {
+  const session_context* const known = context_.load(std::memory_order_acquire);
+  const bool is_there = known != nullptr && known->data_type != nullptr && *known->data_type == type;
+  return is_there ? known->data.get() : nullptr;
+}
+
+FAIRLEAD_DECL session_statistics session_core::statistics() const noexcept {
+  session_statistics s;
+  s.messages_received = received_.messages.load();
+  s.bytes_received = received_.bytes.load();
+  s.messages_sent = sent_.messages.load();
+  s.bytes_sent = sent_.bytes.load();
+  s.drops = outbox_.drops();
+  s.queue_size = outbox_.size();
+  s.queue_size_max = outbox_.max_size();
+  s.opened_at = opened_at_;
+  s.last_activity = active_at_.load(std::memory_order_relaxed);
+  s.round_trip = round_trip_.smoothed();
+  return s;
+}
+
+// --- Turns.
+
+// What no memory does to a session stays with that session.
+template <class Function>
+void session_core::in_turn(Function f) {
+  const session_service::turn turn(service_, *this);
+  try {
+    f();
+  } catch (const std::bad_alloc&) {
+    abandon();
+  }
+}
+
+FAIRLEAD_DECL void session_core::touch() {
+  if (!in_own_turn()) request_turn();
+}
+
+FAIRLEAD_DECL void session_core::request_turn() {
+  if (dirty_) return;
+  service_.mark_dirty(core_ptr(this));
+  dirty_ = true;
+}
+
+FAIRLEAD_DECL void session_core::serve_dirty() {
+  if (link_ == nullptr) return;
+  in_turn([&] {
+    dirty_ = false;
+    if (std::exchange(resume_wanted_, false)) resume_reading();
+    flush();
+  });
+}
+
+// --- The end.
+
+FAIRLEAD_DECL void session_core::stop() {
+  if (lingering_) return abort();
+  try_close(close_code::going_away, "the server is shutting down");
+}
+
+FAIRLEAD_DECL void session_core::abort() {
+  in_turn([&] {
+    connection_.receive_eof(*this);
+    end();
+  });
+}
+
+// Everything is said. The peer is told so, and what it still sends is read and discarded: closing a socket
+// with unread bytes resets it, and the reset could overtake our close frame (RFC 6455 section 7.1.1).
+FAIRLEAD_DECL void session_core::linger() {
+  lingering_ = true;
+  link_->shutdown_sending();
+  if (at_eof_) return end();
+  if (std::exchange(reading_paused_, false)) link_->resume_reading();
+}
+
+FAIRLEAD_DECL void session_core::end() {
+  if (link_ == nullptr) return;
+  service_.cancel(*this);
+  link_.reset();
+  service_.counters().sessions[static_cast<std::size_t>(state())].subtract(1);
+  connection_.settle();
+  connection_.release();
+  service_.lagging(options().budget).forget(*this);
+  service_.remove(*this);
+  ended_ = true;
+}
+
+FAIRLEAD_DECL void session_core::abandon() noexcept {
+  if (link_ == nullptr) return;
+  try {
+    connection_.consume(connection_.output_size());  // it may refer to what is gone
+    connection_.receive_eof(*this);
+  } catch (...) {  // the same again, such as want of memory; there is no more to be told
+  }
+  end();
+}
+
+// The service's reference goes with the turn: a callback may have moved the turn's handle away.
+FAIRLEAD_DECL void session_core::end_turn() noexcept {
+  if (std::exchange(ended_, false)) drop_reference();
+}
+
+FAIRLEAD_DECL void session_core::drop() noexcept {
+  finished_ = true;
+  accepting_ = false;
+  state_.store(session_state::closed, std::memory_order_relaxed);
+  service_.cancel(*this);
+  service_.lagging(options().budget).forget(*this);
+  link_.reset();
+  connection_.release();
+  if (inbox_ != nullptr) inbox_->drop();
+  try {
+    release_sources();               // which may live on another context
+  } catch (const std::bad_alloc&) {  // then that source ends at its own timeouts
+  }
+  extras_.reset();
+  drop_reference();
+}
+
+// --- Parts that are made when they are needed.
+
+FAIRLEAD_DECL inbox& session_core::messages() {
+  if (inbox_ == nullptr) {
+    inbox_ = std::make_unique<inbox>(route_->options.inbox_size);
+    if (finished_) inbox_->end(ended_with_);
+  }
+  return *inbox_;
+}
+
+FAIRLEAD_DECL session_core::extras& session_core::more() {
+  if (extras_ == nullptr) extras_ = std::make_unique<extras>();
+  return *extras_;
+}
+
+// Runs `f` with this session on its own thread. False when that is gone.
+template <class Function>
+bool session_core::on_own_thread(Function f) {
+  return mailbox_->post(task([self = core_ptr(this), f = std::move(f)]() mutable { f(*self.get()); }));
+}
+
+}  // namespace fairlead::inline FAIRLEAD_ABI::detail
+
+#endif
