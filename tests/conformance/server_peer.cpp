@@ -2,8 +2,8 @@
 #include "link_peer.hpp"
 
 #include <fairlead/net/link/memory_link.hpp>
-#include <fairlead/net/server/server.hpp>
 #include <fairlead/net/link/tls_link.hpp>
+#include <fairlead/net/server/server.hpp>
 
 #include <support/certificates.hpp>
 

@@ -2,9 +2,9 @@
 #include "tcp_transit.hpp"
 
 #include <fairlead/net/client/client.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
 #include <fairlead/net/link/epoll_set.hpp>
 #include <fairlead/net/link/tls_link.hpp>
+#include <fairlead/net/session/detail/session_service.hpp>
 #include <fairlead/time.hpp>
 
 #include <asio/ip/tcp.hpp>

@@ -264,7 +264,7 @@ bool leave(stage& on) {
   on.pass(all_timeouts);
   CHECK(on.s.connection_count() == 0);
   CHECK(on.others.opens == on.others.closes);
-  CHECK(asio::use_service<detail::session_service>(on.context).next_timer() == time_point::max());
+  CHECK(detail::event_loop::of(on.context).next_timer() == time_point::max());
   return heard;
 }
 

@@ -1,6 +1,6 @@
 #include <fairlead/testing/fault_link.hpp>
 
-#include <fairlead/net/session/detail/session_service.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 
 #include <net/session/session_support.hpp>
 #include <support/catch.hpp>
@@ -225,7 +225,7 @@ void leave(stage& on) {
   on.time.advance(all_timeouts);
   CHECK(on.s.connection_count() == 0);
   CHECK(on.others.opens == on.others.closes);
-  CHECK(asio::use_service<detail::session_service>(on.context).next_timer() == time_point::max());
+  CHECK(detail::event_loop::of(on.context).next_timer() == time_point::max());
 }
 
 std::array<std::size_t, link_operation_count> count_operations(const scenario& s) {

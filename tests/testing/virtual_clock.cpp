@@ -21,25 +21,24 @@ using namespace std::chrono_literals;
 namespace {
 
 /// A timer on the context's wheel that remembers when it fired, and then does what it is told.
-class service_timer final : public wheel_timer {
+class loop_timer final : public wheel_timer {
  public:
-  explicit service_timer(asio::io_context& context)
-      : service_(asio::use_service<detail::session_service>(context)) {}
+  explicit loop_timer(asio::io_context& context) : loop_(detail::event_loop::of(context)) {}
 
-  void schedule_in(duration d) { service_.schedule_in(*this, d); }
+  void schedule_in(duration d) { loop_.schedule_in(*this, d); }
 
   void on_timer(time_point now) override {
     fired.push_back(now);
-    agreed = agreed && now == service_.now();
+    agreed = agreed && now == loop_.now();
     if (then) then();
   }
 
   std::vector<time_point> fired;
-  bool agreed = true;  ///< What the timer was told is what the service said.
+  bool agreed = true;  ///< What the timer was told is what the loop said.
   std::function<void()> then;
 
  private:
-  detail::session_service& service_;
+  detail::event_loop& loop_;
 };
 
 }  // namespace
@@ -67,7 +66,7 @@ TEST_CASE("a_deadline_is_never_early_and_late_by_one_step_at_most") {
     CAPTURE(d.count());
     asio::io_context context(1);
     virtual_clock time(context);
-    service_timer timer(context);
+    loop_timer timer(context);
     timer.schedule_in(d);
     const time_point start = time.now();
     time.advance(d - 1ns);
@@ -84,7 +83,7 @@ TEST_CASE("deadlines_are_met_in_order_each_at_its_time_and_its_handlers_before_t
   asio::io_context context(1);
   virtual_clock time(context);
   std::vector<std::pair<int, time_point>> seen;
-  service_timer late(context), early(context);
+  loop_timer late(context), early(context);
   late.then = [&] { seen.emplace_back(3, time.now()); };
   early.then = [&] {
     seen.emplace_back(1, time.now());
@@ -103,7 +102,7 @@ TEST_CASE("deadlines_are_met_in_order_each_at_its_time_and_its_handlers_before_t
 TEST_CASE("a_deadline_set_by_a_deadline_is_met_in_the_same_advance") {
   asio::io_context context(1);
   virtual_clock time(context);
-  service_timer heartbeat(context);
+  loop_timer heartbeat(context);
   heartbeat.then = [&] { heartbeat.schedule_in(30s); };
   heartbeat.schedule_in(30s);
   time.advance(10min);
@@ -118,7 +117,7 @@ TEST_CASE("two_runs_see_the_same_times") {
   const auto run = [] {
     asio::io_context context(1);
     virtual_clock time(context);
-    service_timer timer(context);
+    loop_timer timer(context);
     timer.schedule_in(1s);
     const time_point start = time.now();
     time.advance(2s);
@@ -130,10 +129,10 @@ TEST_CASE("two_runs_see_the_same_times") {
 TEST_CASE("hours_with_thousands_of_deadlines_far_away_take_no_time") {
   asio::io_context context(1);
   virtual_clock time(context);
-  std::vector<std::unique_ptr<service_timer>> timers;
+  std::vector<std::unique_ptr<loop_timer>> timers;
   std::mt19937 random(1);
   for (int i = 0; i < 5'000; ++i) {
-    timers.push_back(std::make_unique<service_timer>(context));
+    timers.push_back(std::make_unique<loop_timer>(context));
     timers.back()->schedule_in(
         std::chrono::milliseconds(std::uniform_int_distribution(0, 86'400'000)(random)));
   }
@@ -146,7 +145,7 @@ TEST_CASE("hours_with_thousands_of_deadlines_far_away_take_no_time") {
 TEST_CASE("advance_until_stops_at_the_deadline_that_made_it_true") {
   asio::io_context context(1);
   virtual_clock time(context);
-  service_timer timer(context);
+  loop_timer timer(context);
   timer.schedule_in(30s);
   const time_point start = time.now();
   CHECK_FALSE(time.advance_until([&] { return !timer.fired.empty(); }, 10s));
@@ -161,7 +160,7 @@ TEST_CASE("what_a_handler_throws_comes_out_and_time_goes_on_after_it") {
   asio::io_context context(1);
   virtual_clock time(context);
   const time_point start = time.now();
-  service_timer bad(context), same_tick(context), later_one(context);
+  loop_timer bad(context), same_tick(context), later_one(context);
   bad.then = [] { throw std::runtime_error("bad"); };
   same_tick.schedule_in(1s);
   bad.schedule_in(1s);

@@ -13,7 +13,7 @@
 namespace fairlead::inline FAIRLEAD_ABI {
 
 namespace detail {
-class session_service;
+class event_loop;
 class virtual_time;
 }  // namespace detail
 
@@ -70,7 +70,7 @@ class virtual_clock {
 
   asio::io_context& context_;
   detail::virtual_time& time_;
-  detail::session_service& service_;
+  detail::event_loop& loop_;
 };
 
 }  // namespace fairlead

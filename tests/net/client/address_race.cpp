@@ -26,7 +26,7 @@ std::vector<tcp::endpoint> refusing(std::size_t count) {
 struct running_race {
   explicit running_race(const std::vector<tcp::endpoint>& addresses) : begin(clock::now()) {
     race = std::make_shared<detail::address_race>(
-        asio::use_service<detail::session_service>(context),
+        detail::event_loop::of(context),
         std::vector<detail::address_race::stream::endpoint>(addresses.begin(), addresses.end()),
         [this](std::error_code ec, detail::address_race::stream::socket s) {
           ++calls;

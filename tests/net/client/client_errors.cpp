@@ -28,9 +28,7 @@ enum class way { plain, tls, by_proxy };
 
 std::string address_of(std::uint16_t port) { return "127.0.0.1:" + std::to_string(port); }
 
-std::size_t connections_of(asio::io_context& context) {
-  return asio::use_service<detail::session_service>(context).size();
-}
+std::size_t connections_of(asio::io_context& context) { return detail::event_loop::of(context).size(); }
 
 /// What connect() wants of the peer at `port`.
 struct target {

@@ -2,7 +2,7 @@
 #define FAIRLEAD_TESTS_NET_CLIENT_CLIENT_SUPPORT_HPP
 
 #include <fairlead/net/client/client.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 
 #include <net/link/link_support.hpp>
 #include <net/session/session_support.hpp>

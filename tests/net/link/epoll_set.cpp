@@ -1,5 +1,5 @@
-#include <fairlead/net/link/epoll_set.hpp>
 #include <fairlead/net/link/epoll_listener.hpp>
+#include <fairlead/net/link/epoll_set.hpp>
 
 #include <fairlead/net/server/server.hpp>
 

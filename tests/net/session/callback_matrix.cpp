@@ -127,10 +127,8 @@ class scene {
   std::size_t told_late = 0;
   std::size_t empty_handles = 0;
 
-  std::size_t connections() { return asio::use_service<detail::session_service>(stage_.context).size(); }
-  bool has_timers() {
-    return asio::use_service<detail::session_service>(stage_.context).next_timer() != time_point::max();
-  }
+  std::size_t connections() { return detail::event_loop::of(stage_.context).size(); }
+  bool has_timers() { return detail::event_loop::of(stage_.context).next_timer() != time_point::max(); }
   std::size_t sessions_alive() const { return static_cast<std::size_t>(alive_.use_count()) - 1; }
 
  private:
@@ -628,7 +626,7 @@ TEST_CASE("a_server_destroyed_with_connections_in_every_state_leaves_them_to_the
   for (auto& p : c.peers) p->hang_up();
   c.s.time.advance(60s);
   CHECK(c.closes == c.opens);
-  CHECK(asio::use_service<detail::session_service>(c.s.context).size() == 0);
+  CHECK(detail::event_loop::of(c.s.context).size() == 0);
 }
 
 TEST_CASE("a_context_destroyed_with_sessions_in_every_state_calls_nobody") {
@@ -665,7 +663,7 @@ TEST_CASE("ten_thousand_sessions_that_come_and_go_leave_nothing_behind") {
                        },
                    .on_message = [](session& ws, message_view m) { ws.try_send(m); }},
                   o);
-  auto& service = asio::use_service<detail::session_service>(s.context);
+  auto& loop = detail::event_loop::of(s.context);
   const auto descriptors = [] {
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
                          std::filesystem::directory_iterator());
@@ -715,7 +713,7 @@ TEST_CASE("ten_thousand_sessions_that_come_and_go_leave_nothing_behind") {
   last.reset();
   s.time.run_ready();
   CHECK(s.server->connection_count() == 0);
-  CHECK(service.next_timer() == time_point::max());
+  CHECK(loop.next_timer() == time_point::max());
   CHECK(alive.use_count() == 1);
   CHECK(budget->queues() == 0);
   CHECK(budget->input() == 0);

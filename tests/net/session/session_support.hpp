@@ -4,8 +4,8 @@
 #include <fairlead/handshake/permessage_deflate.hpp>
 #include <fairlead/net/link/asio_link.hpp>
 #include <fairlead/net/link/memory_link.hpp>
-#include <fairlead/net/server/server.hpp>
 #include <fairlead/net/link/tls_link.hpp>
+#include <fairlead/net/server/server.hpp>
 #include <fairlead/protocol/connection.hpp>
 
 #include <support/certificates.hpp>

@@ -6,12 +6,12 @@
 #include <fairlead/handshake/http_field.hpp>
 #include <fairlead/handshake/response_head.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
-#include <fairlead/net/session/detail/completion.hpp>
 #include <fairlead/net/link/link_kind.hpp>
+#include <fairlead/net/link/tls.hpp>
+#include <fairlead/net/session/detail/completion.hpp>
 #include <fairlead/net/session/net_counters.hpp>
 #include <fairlead/net/session/session.hpp>
 #include <fairlead/net/session/session_options.hpp>
-#include <fairlead/net/link/tls.hpp>
 #include <fairlead/time.hpp>
 
 #include <asio/any_io_executor.hpp>

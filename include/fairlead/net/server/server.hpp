@@ -8,10 +8,10 @@
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link/link.hpp>
 #include <fairlead/net/link/link_kind.hpp>
+#include <fairlead/net/link/tls.hpp>
 #include <fairlead/net/session/net_counters.hpp>
 #include <fairlead/net/session/session.hpp>
 #include <fairlead/net/session/session_options.hpp>
-#include <fairlead/net/link/tls.hpp>
 #include <fairlead/time.hpp>
 
 #include <asio/awaitable.hpp>

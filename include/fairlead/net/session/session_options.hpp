@@ -7,8 +7,8 @@
 #include <fairlead/net/session/session_statistics.hpp>
 #include <fairlead/protocol/connection_options.hpp>
 #include <fairlead/protocol/message.hpp>
-#include <fairlead/wire/close_code.hpp>
 #include <fairlead/time.hpp>
+#include <fairlead/wire/close_code.hpp>
 
 #include <chrono>
 #include <cstddef>

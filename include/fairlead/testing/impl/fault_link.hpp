@@ -113,7 +113,7 @@ inline void fault_link::shutdown_sending() {
 
 inline void fault_link::close() noexcept {
   sink_ = nullptr;
-  if (is_scheduled()) asio::use_service<session_service>(context_).cancel(*this);
+  if (is_scheduled()) event_loop::of(context_).cancel(*this);
   inner_.reset();
   const auto keep = std::move(self_);
 }
@@ -180,14 +180,14 @@ inline void fault_link::stall(link_direction d, duration lasting) {
   if (d != link_direction::sending) receiving_stalls_ = true;
   if (d != link_direction::receiving) sending_stalls_ = true;
   adjust_reading();
-  auto& service = asio::use_service<session_service>(context_);
-  if (lasting == duration::max()) return service.cancel(*this);
-  service.schedule_in(*this, lasting);
+  auto& loop = event_loop::of(context_);
+  if (lasting == duration::max()) return loop.cancel(*this);
+  loop.schedule_in(*this, lasting);
 }
 
 inline void fault_link::resume() {
   if (inner_ == nullptr) return;
-  if (is_scheduled()) asio::use_service<session_service>(context_).cancel(*this);
+  if (is_scheduled()) event_loop::of(context_).cancel(*this);
   receiving_stalls_ = false;
   adjust_reading();
   wake();

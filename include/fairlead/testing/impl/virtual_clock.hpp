@@ -32,14 +32,14 @@ class virtual_time final : public asio::execution_context::service {
   struct step {
     using allocator_type = handler_memory::allocator<>;
     allocator_type get_allocator() const noexcept { return allocator_type(memory); }
-    void operator()() const { service.advance_timers(); }
-    session_service& service;
+    void operator()() const { loop.advance_timers(); }
+    event_loop& loop;
     handler_memory& memory;
   };
 
   // Services go in the reverse order of their making, so this one has to be there first.
   static virtual_time& make(asio::io_context& context) {
-    if (asio::has_service<session_service>(context)) {
+    if (asio::has_service<event_loops>(context)) {
       throw std::logic_error("a virtual_clock has to be made before fairlead uses the context");
     }
     return asio::use_service<virtual_time>(context);
@@ -49,27 +49,25 @@ class virtual_time final : public asio::execution_context::service {
   void shutdown() override {}
 };
 
-/// When the wheel of `service` was started, of which nothing else tells.
-inline time_point start_of_wheel(session_service& service) {
+/// When the wheel of `loop` was started, of which nothing else tells.
+inline time_point start_of_wheel(event_loop& loop) {
   struct probe final : wheel_timer {
     void on_timer(time_point) override {}
   } first_tick;
-  service.schedule(first_tick, time_point::min());
-  const time_point start = service.next_timer() - timer_wheel::tick;
-  service.cancel(first_tick);
+  loop.schedule(first_tick, time_point::min());
+  const time_point start = loop.next_timer() - timer_wheel::tick;
+  loop.cancel(first_tick);
   return start;
 }
 
 }  // namespace detail
 
 inline virtual_clock::virtual_clock(asio::io_context& context)
-    : context_(context),
-      time_(detail::virtual_time::make(context)),
-      service_(asio::use_service<detail::session_service>(context)) {
+    : context_(context), time_(detail::virtual_time::make(context)), loop_(detail::event_loop::of(context)) {
   time_.now = time_point::min();
-  service_.use_virtual_time(time_.now);
+  loop_.use_virtual_time(time_.now);
   // From a tick on, and not from somewhere between two, so that each run of a test sees the same times.
-  time_.now = detail::start_of_wheel(service_);
+  time_.now = detail::start_of_wheel(loop_);
 }
 
 inline time_point virtual_clock::now() const noexcept { return time_.now; }
@@ -87,11 +85,11 @@ inline void virtual_clock::run_ready() {
 }
 
 inline bool virtual_clock::advance_to_next(time_point end) {
-  const time_point next = service_.next_timer();
+  const time_point next = loop_.next_timer();
   if (next > end || next == time_point::max()) return false;
   time_.now = std::max(time_.now, next);
   // In a handler, since sessions are served inside run() only.
-  asio::post(context_, detail::virtual_time::step{service_, time_.step_memory});
+  asio::post(context_, detail::virtual_time::step{loop_, time_.step_memory});
   run_ready();
   return true;
 }

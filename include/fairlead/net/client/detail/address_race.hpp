@@ -3,7 +3,7 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 #include <fairlead/net/session/timer_wheel.hpp>
 
 #include <asio/generic/stream_protocol.hpp>
@@ -24,7 +24,7 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 FAIRLEAD_DECL std::vector<asio::ip::tcp::endpoint> in_turns(std::span<const asio::ip::tcp::endpoint> found);
 
 /// Connects to the first of several addresses that answers (RFC 8305 section 5): each is tried a while after the one
-/// before it, or at once when that fails. Given up when it goes. On the service's thread.
+/// before it, or at once when that fails. Given up when it goes. On the loop's thread.
 class address_race final : public wheel_timer, public std::enable_shared_from_this<address_race> {
  public:
   using stream = asio::generic::stream_protocol;
@@ -33,7 +33,7 @@ class address_race final : public wheel_timer, public std::enable_shared_from_th
 
   /// \param addresses  At least one.
   /// \param done       Gets the first socket that is connected, or the last error. May end the race's owner.
-  address_race(session_service& service, std::vector<stream::endpoint> addresses,
+  address_race(event_loop& loop, std::vector<stream::endpoint> addresses,
                std::function<void(std::error_code, stream::socket)> done);
 
   /// `done` is not called inside it.
@@ -45,7 +45,7 @@ class address_race final : public wheel_timer, public std::enable_shared_from_th
   void on_tried(std::size_t index, std::error_code ec);
   void finish(std::error_code ec, stream::socket socket);
 
-  session_service& service_;
+  event_loop& loop_;
   const std::vector<stream::endpoint> addresses_;
   std::function<void(std::error_code, stream::socket)> done_;  // empty when it was called
   std::deque<stream::socket> sockets_;                         // of those that were tried

@@ -8,8 +8,8 @@
 #include <fairlead/net/client/client.hpp>
 #include <fairlead/net/client/detail/address_race.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 #include <fairlead/net/session/detail/session_core.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
 
 #include <asio/ip/tcp.hpp>
 
@@ -26,27 +26,27 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 class client_handshake;
 
 struct connect_attempt {
-  session_service* service = nullptr;     ///< Null when the executor is of no io_context, as is `letters`.
-  std::shared_ptr<mailbox> letters;       ///< Of the service, which it may outlive.
-  client_handshake* handshake = nullptr;  ///< While it is under way; on the service's thread.
+  event_loop* loop = nullptr;             ///< Null when the executor is of no io_context, as is `letters`.
+  std::shared_ptr<mailbox> letters;       ///< Of the loop, which it may outlive.
+  client_handshake* handshake = nullptr;  ///< While it is under way; on the loop's thread.
 };
 
 /// A client's connection from the URL to the answer of the server: resolves, connects, asks the proxy, begins TLS,
 /// asks for the upgrade, and hands the link to a session. Each stage has its deadline.
 ///
-/// Owns itself until it is done; the service's list knows it.
+/// Owns itself until it is done; the loop's list knows it.
 class client_handshake final : public endpoint {
  public:
-  /// On the service's thread.
-  static void begin(session_service& service, std::shared_ptr<connect_attempt> attempt,
-                    const std::string& url, client_options options, connected done);
+  /// On the loop's thread.
+  static void begin(event_loop& loop, std::shared_ptr<connect_attempt> attempt, const std::string& url,
+                    client_options options, connected done);
 
   void cancel() { fail(asio::error::operation_aborted); }
 
  private:
   using stream = address_race::stream;
 
-  client_handshake(session_service& service, std::shared_ptr<connect_attempt> attempt, url where,
+  client_handshake(event_loop& loop, std::shared_ptr<connect_attempt> attempt, url where,
                    client_options options, connected done);
   ~client_handshake() override;
 
@@ -79,7 +79,7 @@ class client_handshake final : public endpoint {
   void fail(std::error_code ec);
   void end();
 
-  session_service& service_;
+  event_loop& loop_;
   std::shared_ptr<connect_attempt> attempt_;
   const url url_;
   std::shared_ptr<session_route> route_;

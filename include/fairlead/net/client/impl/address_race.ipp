@@ -22,18 +22,18 @@ FAIRLEAD_DECL std::vector<asio::ip::tcp::endpoint> in_turns(std::span<const asio
   return ordered;
 }
 
-FAIRLEAD_DECL address_race::address_race(session_service& service, std::vector<stream::endpoint> addresses,
+FAIRLEAD_DECL address_race::address_race(event_loop& loop, std::vector<stream::endpoint> addresses,
                                          std::function<void(std::error_code, stream::socket)> done)
-    : service_(service), addresses_(std::move(addresses)), done_(std::move(done)) {}
+    : loop_(loop), addresses_(std::move(addresses)), done_(std::move(done)) {}
 
 FAIRLEAD_DECL void address_race::try_next() {
   const std::size_t index = sockets_.size();
   ++under_way_;
-  sockets_.emplace_back(service_.context());
+  sockets_.emplace_back(loop_.context());
   sockets_.back().async_connect(addresses_[index], [weak = weak_from_this(), index](std::error_code ec) {
     if (const auto self = weak.lock()) self->on_tried(index, plain_error(ec));
   });
-  if (sockets_.size() < addresses_.size()) service_.schedule_in(*this, trial_delay);
+  if (sockets_.size() < addresses_.size()) loop_.schedule_in(*this, trial_delay);
 }
 
 FAIRLEAD_DECL void address_race::on_tried(std::size_t index, std::error_code ec) {
@@ -41,11 +41,11 @@ FAIRLEAD_DECL void address_race::on_tried(std::size_t index, std::error_code ec)
   --under_way_;
   if (!ec) return finish({}, std::move(sockets_[index]));
   if (sockets_.size() < addresses_.size()) return try_next();
-  if (under_way_ == 0) finish(ec, stream::socket(service_.context()));
+  if (under_way_ == 0) finish(ec, stream::socket(loop_.context()));
 }
 
 FAIRLEAD_DECL void address_race::finish(std::error_code ec, stream::socket socket) {
-  service_.cancel(*this);
+  loop_.cancel(*this);
   sockets_.clear();
   std::exchange(done_, nullptr)(ec, std::move(socket));
 }

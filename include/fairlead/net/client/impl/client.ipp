@@ -42,20 +42,20 @@ inline asio::io_context* context_of(const asio::any_io_executor& executor) {
 FAIRLEAD_DECL std::shared_ptr<connect_attempt> make_connect_attempt(const asio::any_io_executor& executor) {
   const auto attempt = std::make_shared<connect_attempt>();
   if (asio::io_context* const context = context_of(executor)) {
-    attempt->service = &asio::use_service<session_service>(*context);
-    attempt->letters = attempt->service->letters();
+    attempt->loop = &event_loop::of(*context);
+    attempt->letters = attempt->loop->letters();
   }
   return attempt;
 }
 
 FAIRLEAD_DECL void begin_connect(const std::shared_ptr<connect_attempt>& attempt, std::string url,
                                  client_options options, connected done) {
-  if (attempt->service == nullptr) return done.post(errc::bad_argument, core_ptr());
+  if (attempt->loop == nullptr) return done.post(errc::bad_argument, core_ptr());
   const auto shared_done = std::make_shared<connected>(std::move(done));
   // By mail also on the own thread, so that a cancellation, which comes by mail too, finds it begun.
   const bool posted = attempt->letters->post(
       task([attempt, text = std::move(url), o = std::move(options), shared_done]() mutable {
-        client_handshake::begin(*attempt->service, attempt, text, std::move(o), std::move(*shared_done));
+        client_handshake::begin(*attempt->loop, attempt, text, std::move(o), std::move(*shared_done));
       }));
   if (!posted) shared_done->post(errc::closed, core_ptr());
 }

@@ -3,10 +3,10 @@
 
 #include <fairlead/handshake/client_response.hpp>
 #include <fairlead/handshake/detail/base64.hpp>
-#include <fairlead/net/link/asio_link.hpp>
-#include <fairlead/net/link/detail/asio_error.hpp>
 #include <fairlead/net/client/detail/client_handshake.hpp>
 #include <fairlead/net/detail/random.hpp>
+#include <fairlead/net/link/asio_link.hpp>
+#include <fairlead/net/link/detail/asio_error.hpp>
 #include <fairlead/net/link/detail/socket.hpp>
 #include <fairlead/net/link/epoll_set.hpp>
 #include <fairlead/net/link/tls_link.hpp>
@@ -26,12 +26,12 @@ inline std::string make_websocket_key() {
   return base64_encode(random);
 }
 
-FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared_ptr<connect_attempt> attempt,
+FAIRLEAD_DECL void client_handshake::begin(event_loop& loop, std::shared_ptr<connect_attempt> attempt,
                                            const std::string& url, client_options options, connected done) {
   parsed_url parsed = parse_url(url);
   if (parsed.error != errc::ok) return done.post(parsed.error, core_ptr());
   if (!is_valid(options.session.deflate)) return done.post(errc::bad_argument, core_ptr());
-  auto* const handshake = new client_handshake(service, std::move(attempt), std::move(parsed.value),
+  auto* const handshake = new client_handshake(loop, std::move(attempt), std::move(parsed.value),
                                                std::move(options), std::move(done));
   try {
     handshake->start();
@@ -40,25 +40,24 @@ FAIRLEAD_DECL void client_handshake::begin(session_service& service, std::shared
   }
 }
 
-FAIRLEAD_DECL client_handshake::client_handshake(session_service& service,
-                                                 std::shared_ptr<connect_attempt> attempt, url where,
-                                                 client_options options, connected done)
-    : service_(service),
+FAIRLEAD_DECL client_handshake::client_handshake(event_loop& loop, std::shared_ptr<connect_attempt> attempt,
+                                                 url where, client_options options, connected done)
+    : loop_(loop),
       attempt_(std::move(attempt)),
       url_(std::move(where)),
       options_(std::move(options)),
       done_(std::move(done)),
-      resolver_(service.context()),
+      resolver_(loop.context()),
       parser_(options_.head) {
   attempt_->handshake = this;
-  service_.add(*this);
+  loop_.add(*this);
 }
 
 FAIRLEAD_DECL client_handshake::~client_handshake() { attempt_->handshake = nullptr; }
 
 FAIRLEAD_DECL void client_handshake::enter(connect_stage stage, duration limit) {
   stage_ = stage;
-  service_.schedule_in(*this, limit);
+  loop_.schedule_in(*this, limit);
 }
 
 FAIRLEAD_DECL void client_handshake::start() {
@@ -107,7 +106,7 @@ FAIRLEAD_DECL void client_handshake::on_resolved(const asio::ip::tcp::resolver::
 
 FAIRLEAD_DECL void client_handshake::connect_to(std::vector<stream::endpoint> addresses) {
   enter(connect_stage::connect, options_.deadlines.connect);
-  race_ = std::make_shared<address_race>(service_, std::move(addresses),
+  race_ = std::make_shared<address_race>(loop_, std::move(addresses),
                                          [this](std::error_code ec, stream::socket socket) {
                                            if (ec) return fail(ec);
                                            try {
@@ -123,7 +122,7 @@ FAIRLEAD_DECL void client_handshake::on_connected(stream::socket socket) {
   if (url_.local_path.empty()) set_no_delay(socket.native_handle());
   if (options_.link == link_kind::epoll) {
     socket.native_non_blocking(true);
-    link_ = asio::use_service<epoll_set>(service_.context()).make_link(socket.release());
+    link_ = asio::use_service<epoll_set>(loop_.context()).make_link(socket.release());
   } else {
     link_ = make_asio_link(std::move(socket));
   }
@@ -160,7 +159,7 @@ FAIRLEAD_DECL void client_handshake::on_proxy_head(const response_head& head, bo
 FAIRLEAD_DECL void client_handshake::begin_tls() {
   enter(connect_stage::tls, options_.deadlines.tls);
   const std::string host = url_.local_path.empty() ? url_.host : "localhost";
-  link_ = make_tls_link(service_.context().get_executor(), std::move(link_), options_.tls, host, url_.port);
+  link_ = make_tls_link(loop_.context().get_executor(), std::move(link_), options_.tls, host, url_.port);
   link_->start(*this);
   send(encode_upgrade_request(offer_).bytes);  // taken once the handshake is done
 }
@@ -211,8 +210,7 @@ FAIRLEAD_DECL void client_handshake::on_server_head(response_head head, std::spa
   const std::string_view subprotocol =
       chosen != route_->options.subprotocols.end() ? std::string_view(*chosen) : std::string_view();
   connected done = std::move(done_);
-  auto* const core =
-      new session_core(service_, role::client, std::move(link_), std::move(route_), subprotocol);
+  auto* const core = new session_core(loop_, role::client, std::move(link_), std::move(route_), subprotocol);
   const core_ptr opened(core);
   end();  // the link has another sink from here on
   core->open_as_client(agreed.deflate ? &*agreed.deflate : nullptr, behind);
@@ -248,8 +246,8 @@ FAIRLEAD_DECL void client_handshake::fail(std::error_code ec) {
 }
 
 FAIRLEAD_DECL void client_handshake::end() {
-  service_.cancel(*this);
-  service_.remove(*this);
+  loop_.cancel(*this);
+  loop_.remove(*this);
   delete this;
 }
 

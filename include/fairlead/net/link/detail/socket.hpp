@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -30,6 +31,9 @@ FAIRLEAD_DECL std::error_code pending_error_of(int socket) noexcept;
 
 FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept;
 
+/// Such as AF_INET.
+FAIRLEAD_DECL int family_of(int socket) noexcept;
+
 /// Where the peer of a connected socket is.
 FAIRLEAD_DECL peer_address peer_of(int socket) noexcept;
 
@@ -51,6 +55,17 @@ FAIRLEAD_DECL void give_up_after(int socket, duration t) noexcept;
 
 /// Small writes leave at once.
 FAIRLEAD_DECL void set_no_delay(int socket) noexcept;
+
+/// What became of the connections that waited on a listening socket.
+enum class accepted : unsigned char {
+  some,       ///< As many as there were, or as were asked for.
+  exhausted,  ///< The process is out of descriptors or memory: what waits would be reported without end.
+};
+
+/// Accepts at most `max` of the connections that wait; `on_accept` gets each non-blocking socket and owns it. It may
+/// close the listener, and then sets `listening_socket` to -1.
+FAIRLEAD_DECL accepted accept_waiting(const int& listening_socket, int max,
+                                      const std::function<void(int)>& on_accept);
 
 /// A listening, non-blocking TCP socket. Throws std::system_error whose text names address and port.
 FAIRLEAD_DECL int listen_tcp(const std::string& address, std::uint16_t port, int backlog);

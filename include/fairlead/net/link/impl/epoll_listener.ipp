@@ -1,12 +1,10 @@
 #ifndef FAIRLEAD_NET_LINK_IMPL_EPOLL_LISTENER_IPP
 #define FAIRLEAD_NET_LINK_IMPL_EPOLL_LISTENER_IPP
 
+#include <fairlead/net/link/detail/socket.hpp>
 #include <fairlead/net/link/epoll_listener.hpp>
 
-#include <cerrno>
 #include <utility>
-
-#include <sys/socket.h>
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
@@ -21,19 +19,9 @@ FAIRLEAD_DECL epoll_listener::epoll_listener(epoll_set& set, int listening_socke
 FAIRLEAD_DECL void epoll_listener::resume() { set_.watch(*this, EPOLLIN); }
 
 FAIRLEAD_DECL void epoll_listener::on_ready(std::uint32_t) {
-  for (int i = 0; i < accepts_a_turn; ++i) {
-    const int socket = ::accept4(descriptor_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (socket >= 0) {
-      on_accept_(socket);
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      // The connection stays in the backlog and would be reported without end.
-      set_.ignore(*this);
-      on_exhausted_();
-      return;
-    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      return;
-    }  // otherwise that one connection died in the backlog
-  }
+  if (detail::accept_waiting(descriptor_, accepts_a_turn, on_accept_) != detail::accepted::exhausted) return;
+  set_.ignore(*this);
+  on_exhausted_();
 }
 
 }  // namespace fairlead

@@ -76,6 +76,13 @@ FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept {
   return ntohs(v4.sin_port);
 }
 
+FAIRLEAD_DECL int family_of(int socket) noexcept {
+  int family = AF_UNSPEC;
+  socklen_t size = sizeof family;
+  ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return family;
+}
+
 FAIRLEAD_DECL peer_address peer_of(int socket) noexcept {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
@@ -128,6 +135,21 @@ FAIRLEAD_DECL void give_up_after(int socket, duration t) noexcept {
 FAIRLEAD_DECL void set_no_delay(int socket) noexcept {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // no harm when it is no TCP socket
+}
+
+FAIRLEAD_DECL accepted accept_waiting(const int& listening_socket, int max,
+                                      const std::function<void(int)>& on_accept) {
+  for (int i = 0; i < max && listening_socket >= 0; ++i) {
+    const int socket = ::accept4(listening_socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (socket >= 0) {
+      on_accept(socket);
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      return accepted::exhausted;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      break;
+    }  // otherwise that one connection died in the backlog
+  }
+  return accepted::some;
 }
 
 FAIRLEAD_DECL int listen_tcp(const std::string& address, std::uint16_t port, int backlog) {

@@ -5,7 +5,7 @@
 #include <fairlead/handshake/request_parser.hpp>
 #include <fairlead/handshake/upgrade.hpp>
 #include <fairlead/net/server/detail/route_table.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -17,14 +17,14 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 /// A connection from its accept to the end of its one request: reads the head, then either hands the link to
 /// a session or answers and closes. Bytes behind a request that is not upgraded are never looked at.
 ///
-/// Owns itself until it is done; the service's list knows it.
+/// Owns itself until it is done; the loop's list knows it.
 class http_exchange final : public endpoint {
  public:
-  /// Serves `l` with `routes` on the service's thread.
-  static void begin(session_service& service, link_ptr l, std::shared_ptr<const route_table> routes);
+  /// Serves `l` with `routes` on the loop's thread.
+  static void begin(event_loop& loop, link_ptr l, std::shared_ptr<const route_table> routes);
 
  private:
-  http_exchange(session_service& service, link_ptr l, std::shared_ptr<const route_table> routes);
+  http_exchange(event_loop& loop, link_ptr l, std::shared_ptr<const route_table> routes);
   ~http_exchange() override = default;
 
   std::span<std::byte> read_room() override { return {}; }
@@ -44,7 +44,7 @@ class http_exchange final : public endpoint {
   void write();
   void end();
 
-  session_service& service_;
+  event_loop& loop_;
   link_ptr link_;
   std::shared_ptr<const route_table> routes_;
   request_parser parser_;

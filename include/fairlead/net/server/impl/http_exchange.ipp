@@ -14,9 +14,9 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-FAIRLEAD_DECL void http_exchange::begin(session_service& service, link_ptr l,
+FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, link_ptr l,
                                         std::shared_ptr<const route_table> routes) {
-  auto* const exchange = new http_exchange(service, std::move(l), std::move(routes));
+  auto* const exchange = new http_exchange(loop, std::move(l), std::move(routes));
   try {
     exchange->link_->start(*exchange);
   } catch (const std::system_error&) {  // the system watches no more descriptors
@@ -27,12 +27,12 @@ FAIRLEAD_DECL void http_exchange::begin(session_service& service, link_ptr l,
   }
 }
 
-FAIRLEAD_DECL http_exchange::http_exchange(session_service& service, link_ptr l,
+FAIRLEAD_DECL http_exchange::http_exchange(event_loop& loop, link_ptr l,
                                            std::shared_ptr<const route_table> routes)
-    : service_(service), link_(std::move(l)), routes_(std::move(routes)), parser_(routes_->head) {
+    : loop_(loop), link_(std::move(l)), routes_(std::move(routes)), parser_(routes_->head) {
   // From the accept, not from the last byte: who sends one byte now and then is not waited for.
-  service_.schedule_in(*this, routes_->handshake_timeout);
-  service_.add(*this);
+  loop_.schedule_in(*this, routes_->handshake_timeout);
+  loop_.add(*this);
 }
 
 FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
@@ -98,7 +98,7 @@ FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> r
     deflate = accept_deflate(wanted.extensions, route->options.deflate);
     if (deflate) accepted.add("Sec-WebSocket-Extensions", deflate->response);
     answer = encode(accepted).bytes;
-    core = new session_core(service_, role::server, std::move(link_), std::move(route), subprotocol);
+    core = new session_core(loop_, role::server, std::move(link_), std::move(route), subprotocol);
   } catch (const std::bad_alloc&) {
     return end();
   }
@@ -122,7 +122,7 @@ FAIRLEAD_DECL void http_exchange::respond(const response& answer, bool head_only
     return end();
   }
   responding_ = true;
-  service_.schedule_in(*this, routes_->handshake_timeout);
+  loop_.schedule_in(*this, routes_->handshake_timeout);
   write();
 }
 
@@ -133,13 +133,13 @@ FAIRLEAD_DECL void http_exchange::write() {
   if (written.error) return end();
   written_ += written.size;
   if (written_ < output_.size()) {
-    if (written.size != 0) service_.schedule_in(*this, routes_->handshake_timeout);
+    if (written.size != 0) loop_.schedule_in(*this, routes_->handshake_timeout);
     return;
   }
   // Read what still comes until the peer closes: a reset for unread bytes could overtake the answer.
   link_->shutdown_sending();
   if (at_eof_) return end();
-  service_.schedule_in(*this, routes_->close_timeout);
+  loop_.schedule_in(*this, routes_->close_timeout);
 }
 
 FAIRLEAD_DECL void http_exchange::on_writable() { write(); }
@@ -154,8 +154,8 @@ FAIRLEAD_DECL void http_exchange::stop() {
 }
 
 FAIRLEAD_DECL void http_exchange::end() {
-  service_.cancel(*this);
-  service_.remove(*this);
+  loop_.cancel(*this);
+  loop_.remove(*this);
   delete this;
 }
 

@@ -3,27 +3,22 @@
 
 #include <fairlead/json_writer.hpp>
 #include <fairlead/net/link/asio_link.hpp>
-#include <fairlead/net/server/detail/http_exchange.hpp>
-#include <fairlead/net/server/detail/route_table.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
 #include <fairlead/net/link/detail/socket.hpp>
-#include <fairlead/net/server/detail/static_files.hpp>
-#include <fairlead/net/link/epoll_listener.hpp>
 #include <fairlead/net/link/epoll_set.hpp>
-#include <fairlead/net/server/server.hpp>
 #include <fairlead/net/link/tls_link.hpp>
+#include <fairlead/net/server/detail/http_exchange.hpp>
+#include <fairlead/net/server/detail/listener.hpp>
+#include <fairlead/net/server/detail/route_table.hpp>
+#include <fairlead/net/server/detail/static_files.hpp>
+#include <fairlead/net/server/server.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 
-#include <asio/basic_socket_acceptor.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/generic/stream_protocol.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/local/stream_protocol.hpp>
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 
 #include <algorithm>
-#include <cassert>
-#include <cerrno>
 #include <csignal>
 #include <new>
 #include <optional>
@@ -35,17 +30,17 @@
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
-class server::impl final : public std::enable_shared_from_this<server::impl>, public wheel_timer {
+class server::impl final : public std::enable_shared_from_this<server::impl> {
  public:
   explicit impl(server_options options) : options_(std::move(options)) {
     for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i) {
       own_contexts_.push_back(std::make_unique<asio::io_context>(1));
-      loops_.emplace_back(*own_contexts_.back());
+      loops_.push_back(&detail::event_loop::of(*own_contexts_.back()));
     }
   }
 
   impl(asio::io_context& context, server_options options) : options_(std::move(options)) {
-    loops_.emplace_back(context);
+    loops_.push_back(&detail::event_loop::of(context));
   }
 
   const server_options& options() const noexcept { return options_; }
@@ -68,16 +63,10 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   std::function<void(const session&, std::exception_ptr)> on_error;
 
   void listen() {
-    if (is_listening_) return;
+    if (listener_) return;
     seal();
-    const int socket = open_listener();
-    is_listening_ = true;
-    if (options_.link == link_kind::epoll) {
-      listen_in_epoll_set(socket);
-    } else {
-      acceptor_.emplace(first().context, protocol(), socket);
-      accept_next();
-    }
+    const int socket = open_socket();
+    listener_.emplace(first(), options_.link, socket, [this](int accepted) { place(accepted); });
   }
 
   std::uint16_t port() const noexcept { return port_; }
@@ -86,7 +75,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
 
   net_counters counters() const noexcept {
     net_counters sum;
-    for (const loop& l : loops_) l.service.counters().add_to(sum);
+    for (detail::event_loop* const l : loops_) l->counters().add_to(sum);
     return sum;
   }
 
@@ -98,32 +87,32 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   void run() {
     if (own_contexts_.empty()) throw std::logic_error("run() is for a server with event loops of its own");
     listen();
-    asio::signal_set signals(first().context, SIGINT, SIGTERM);
+    asio::signal_set signals(first().context(), SIGINT, SIGTERM);
     wait_for_signal(signals);
     // Called on the thread of the loop that became empty.
     const auto end_if_empty = [this, &signals] {
       if (is_stopping_ && connection_count() == 0) {
-        asio::post(first().context, [this, &signals] {
+        asio::post(first().executor(), [this, &signals] {
           signals.cancel();
           work_.clear();
         });
       }
     };
-    for (loop& l : loops_) {
-      l.service.on_empty = end_if_empty;
-      work_.push_back(asio::make_work_guard(l.context));
+    for (detail::event_loop* const l : loops_) {
+      l->on_empty = end_if_empty;
+      work_.push_back(asio::make_work_guard(l->context()));
     }
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < loops_.size(); ++i) {
-      threads.emplace_back([this, i] { loops_[i].context.run(); });
+      threads.emplace_back([this, i] { loops_[i]->context().run(); });
     }
-    first().context.run();
+    first().context().run();
     for (std::thread& t : threads) t.join();
-    for (loop& l : loops_) l.service.on_empty = nullptr;
+    for (detail::event_loop* const l : loops_) l->on_empty = nullptr;
   }
 
   void stop() {
-    asio::post(first().context, [weak = weak_from_this()] {
+    asio::post(first().executor(), [weak = weak_from_this()] {
       if (const auto self = weak.lock()) self->stop_on_own_thread();
     });
   }
@@ -131,24 +120,17 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
   /// The server goes: no handler of its own may run any more.
   void close() noexcept {
     close_listener();
-    for (loop& l : loops_) l.service.on_empty = nullptr;
+    for (detail::event_loop* const l : loops_) l->on_empty = nullptr;
   }
 
   std::size_t connection_count() const noexcept {
     std::size_t count = 0;
-    for (const loop& l : loops_) count += l.service.size();
+    for (const detail::event_loop* const l : loops_) count += l->size();
     return count;
   }
 
  private:
   using stream = asio::generic::stream_protocol;
-
-  struct loop {
-    explicit loop(asio::io_context& c) : context(c), service(asio::use_service<detail::session_service>(c)) {}
-
-    asio::io_context& context;
-    detail::session_service& service;
-  };
 
   // Owns an accepted descriptor on its way to another thread.
   struct accepted_socket {
@@ -160,9 +142,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     int descriptor;
   };
 
-  static constexpr auto accept_pause = std::chrono::milliseconds(200);
-
-  loop& first() noexcept { return loops_.front(); }
+  detail::event_loop& first() noexcept { return *loops_.front(); }
 
   void seal() {
     if (std::exchange(is_sealed_, true)) return;
@@ -175,13 +155,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     }
   }
 
-  loop& loop_with_fewest() noexcept {
-    return *std::min_element(loops_.begin(), loops_.end(), [](const loop& a, const loop& b) {
-      return a.service.size() < b.service.size();
-    });
-  }
-
-  int open_listener() {
+  int open_socket() {
     if (options_.local_path.empty()) {
       const int socket = detail::listen_tcp(options_.address, options_.port, options_.backlog);
       port_ = detail::local_port_of(socket);
@@ -193,43 +167,34 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     return opened.socket;
   }
 
-  stream protocol() const {
-    if (!options_.local_path.empty()) return asio::local::stream_protocol();
-    const bool v6 = options_.address.find(':') != std::string::npos;
-    return v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
-  }
+  // --- Accepted connections, each on the loop that had the fewest.
 
-  void begin(loop& l, link_ptr connection) {
-    if (options_.tls)
-      connection = make_tls_link(l.context.get_executor(), std::move(connection), options_.tls);
-    detail::http_exchange::begin(l.service, std::move(connection), routes_);
-  }
-
-  void listen_in_epoll_set(int socket) {
-    auto& set = asio::use_service<epoll_set>(first().context);
-    auto entry = std::make_unique<epoll_listener>(
-        set, socket, [this](int accepted) { on_accept(accepted); },
-        [this] { first().service.schedule_in(*this, accept_pause); });
-    listener_ = entry.get();
-    set.add(std::move(entry));
-    set.watch(*listener_, EPOLLIN);
-  }
-
-  void on_accept(int socket) {
+  void place(int socket) {
     detail::set_no_delay(socket);
     accepted_socket owned(socket);
-    loop& l = loop_with_fewest();
-    if (&l == &first()) return begin_epoll(l, owned);
-    without_memory_lose_one([&] {
-      asio::post(l.context, [this, &l, mine = std::move(owned)]() mutable { begin_epoll(l, mine); });
-    });
+    detail::event_loop& l = **std::ranges::min_element(loops_, {}, &detail::event_loop::size);
+    if (&l == &first()) return begin(l, owned);
+    without_memory_lose_one(
+        [&] { asio::post(l.executor(), [this, &l, mine = std::move(owned)]() mutable { begin(l, mine); }); });
   }
 
-  void begin_epoll(loop& l, accepted_socket& owned) {
-    without_memory_lose_one([&] {
-      auto& set = asio::use_service<epoll_set>(l.context);
-      begin(l, set.make_link(std::exchange(owned.descriptor, -1)));
-    });
+  void begin(detail::event_loop& l, accepted_socket& owned) {
+    without_memory_lose_one([&] { begin(l, make_link(l, owned)); });
+  }
+
+  link_ptr make_link(detail::event_loop& l, accepted_socket& owned) {
+    if (options_.link == link_kind::epoll) {
+      return asio::use_service<epoll_set>(l.context()).make_link(std::exchange(owned.descriptor, -1));
+    }
+    stream::socket socket(l.executor());
+    socket.assign(stream(detail::family_of(owned.descriptor), 0), owned.descriptor);
+    owned.descriptor = -1;
+    return make_asio_link(std::move(socket));
+  }
+
+  void begin(detail::event_loop& l, link_ptr connection) {
+    if (options_.tls) connection = make_tls_link(l.executor(), std::move(connection), options_.tls);
+    detail::http_exchange::begin(l, std::move(connection), routes_);
   }
 
   // Out of memory the connection that is being accepted is closed, and the next one may find some again.
@@ -241,75 +206,27 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     }
   }
 
-  // The same as for the epoll set's listener: each would be reported again at once, and for ever.
-  static bool is_exhaustion(std::error_code ec) noexcept {
-    const int error = ec.value();
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-  }
-
-  void accept_next() {
-    loop& l = loop_with_fewest();
-    acceptor_->async_accept(l.context,
-                            [weak = weak_from_this(), &l](std::error_code ec, stream::socket socket) {
-                              const auto self = weak.lock();
-                              // A connection may have been accepted just before the listener was closed.
-                              if (self != nullptr && self->acceptor_)
-                                self->on_asio_accept(l, ec, std::move(socket));
-                            });
-  }
-
-  void on_asio_accept(loop& l, std::error_code ec, stream::socket socket) {
-    if (is_exhaustion(ec)) {
-      first().service.schedule_in(*this, accept_pause);
-      return;
-    }
-    if (!ec) {
-      detail::set_no_delay(socket.native_handle());
-      begin_asio(l, std::move(socket));
-    }  // otherwise that one connection died in the backlog
-    accept_next();
-  }
-
-  void begin_asio(loop& l, stream::socket socket) {
-    if (&l == &first()) {
-      return without_memory_lose_one([&] { begin(l, make_asio_link(std::move(socket))); });
-    }
-    without_memory_lose_one([&] {
-      asio::post(l.context, [this, &l, accepted = std::move(socket)]() mutable {
-        without_memory_lose_one([&] { begin(l, make_asio_link(std::move(accepted))); });
-      });
-    });
-  }
-
-  // After the process ran out of descriptors.
-  void on_timer(time_point) override {
-    if (listener_ != nullptr) listener_->resume();
-    if (acceptor_) accept_next();
-  }
+  // --- The end.
 
   void close_listener() noexcept {
-    first().service.cancel(*this);
     local_file_.remove();  // while we listen nobody takes its place
-    if (listener_ != nullptr) {
-      asio::use_service<epoll_set>(first().context).remove(*std::exchange(listener_, nullptr));
-    }
-    acceptor_.reset();
+    listener_.reset();
   }
 
   void wait_for_signal(asio::signal_set& signals) {
     signals.async_wait([this, &signals](std::error_code ec, int) {
       if (ec) return;
       if (is_stopping_) {
-        for (loop& l : loops_) asio::post(l.context, [&l] { l.service.abort_all(); });
+        for (detail::event_loop* const l : loops_) asio::post(l->executor(), [l] { l->abort_all(); });
       }
       stop_on_own_thread();
       wait_for_signal(signals);
     });
   }
 
-  static void stop_sessions(loop& l) {
-    l.service.stop_all();
-    if (l.service.size() == 0 && l.service.on_empty) l.service.on_empty();
+  static void stop_sessions(detail::event_loop& l) {
+    l.stop_all();
+    if (l.size() == 0 && l.on_empty) l.on_empty();
   }
 
   void stop_on_own_thread() {
@@ -317,20 +234,18 @@ class server::impl final : public std::enable_shared_from_this<server::impl>, pu
     close_listener();
     stop_sessions(first());
     for (std::size_t i = 1; i < loops_.size(); ++i) {
-      asio::post(loops_[i].context, [&l = loops_[i]] { stop_sessions(l); });
+      asio::post(loops_[i]->executor(), [l = loops_[i]] { stop_sessions(*l); });
     }
   }
 
   server_options options_;
   std::shared_ptr<detail::route_table> routes_ = std::make_shared<detail::route_table>();
   std::vector<std::unique_ptr<asio::io_context>> own_contexts_;
-  std::vector<loop> loops_;
+  std::vector<detail::event_loop*> loops_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work_;
-  epoll_listener* listener_ = nullptr;
-  std::optional<asio::basic_socket_acceptor<stream>> acceptor_;
+  std::optional<detail::listener> listener_;
   detail::local_socket_file local_file_;
   std::uint16_t port_ = 0;
-  bool is_listening_ = false;
   bool is_sealed_ = false;
   std::atomic<bool> is_stopping_ = false;
 };

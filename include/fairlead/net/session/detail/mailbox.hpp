@@ -40,7 +40,7 @@ class task {
   std::unique_ptr<base> model_;
 };
 
-/// How other threads reach the sessions of one io_context. Shared by the context's session_service and by
+/// How other threads reach the sessions of one io_context. Shared by the context's event_loop and by
 /// every session of it, so that it outlives the context: closed then, it refuses what it is given.
 class mailbox : public std::enable_shared_from_this<mailbox> {
  public:

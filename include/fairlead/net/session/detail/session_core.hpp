@@ -3,11 +3,11 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 #include <fairlead/net/session/detail/heartbeat.hpp>
 #include <fairlead/net/session/detail/lagging_sessions.hpp>
 #include <fairlead/net/session/detail/outbox.hpp>
 #include <fairlead/net/session/detail/session_context.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
 #include <fairlead/net/session/net_counters.hpp>
 #include <fairlead/net/session/session.hpp>
 #include <fairlead/net/session/session_options.hpp>
@@ -67,11 +67,11 @@ enum class pause_reason : unsigned char {
 /// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves
 /// them, and to the route's callbacks or coroutine, which use the messages.
 ///
-/// Lives until the last reference is gone; the service holds one while there is a link. Everything but the
-/// functions marked "any thread" runs on the thread of the service's context.
+/// Lives until the last reference is gone; the loop holds one while there is a link. Everything but the
+/// functions marked "any thread" runs on the thread of the loop's context.
 class session_core final : public endpoint, public charged_queue, private event_sink, private message_source {
  public:
-  session_core(session_service& service, role r, link_ptr l, std::shared_ptr<const session_route> route,
+  session_core(event_loop& loop, role r, link_ptr l, std::shared_ptr<const session_route> route,
                std::string_view subprotocol);
   ~session_core() override;
 
@@ -189,13 +189,13 @@ class session_core final : public endpoint, public charged_queue, private event_
   void on_close(close_code code, std::string_view reason) override;
   void on_failure(errc why, close_code code) override;
 
-  bool in_own_turn() const noexcept { return session_service::current == this; }
+  bool in_own_turn() const noexcept { return event_loop::current == this; }
   bool has_receiving_callbacks() const noexcept {
     return route_->callbacks.on_message || route_->callbacks.on_part;
   }
   /// For callbacks. One of them may have moved it away.
   session& handle() {
-    session& own = service_.current_handle();
+    session& own = loop_.current_handle();
     if (own.core_.get() != this) own = session(core_ptr(this));
     return own;
   }
@@ -288,7 +288,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   void finish(close_info info);
   void report_end(const close_info& info);
 
-  session_service& service_;
+  event_loop& loop_;
   std::shared_ptr<mailbox> mailbox_;
   link_ptr link_;
   std::shared_ptr<const session_route> route_;
@@ -342,11 +342,11 @@ class session_core final : public endpoint, public charged_queue, private event_
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/session/impl/event_loop.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>
 #include <fairlead/net/session/impl/session_receiving.ipp>
 #include <fairlead/net/session/impl/session_sending.ipp>
-#include <fairlead/net/session/impl/session_service.ipp>
 #include <fairlead/net/session/impl/session_timing.ipp>
 #endif
 

@@ -1,8 +1,8 @@
 #ifndef FAIRLEAD_NET_SESSION_IMPL_MASK_KEYS_IPP
 #define FAIRLEAD_NET_SESSION_IMPL_MASK_KEYS_IPP
 
-#include <fairlead/net/session/detail/mask_keys.hpp>
 #include <fairlead/net/detail/random.hpp>
+#include <fairlead/net/session/detail/mask_keys.hpp>
 
 #include <atomic>
 #include <span>

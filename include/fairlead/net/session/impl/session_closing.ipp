@@ -24,7 +24,7 @@ FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reas
   release_sources();
   more().close = close_request{code, std::move(reason)};
   // From now, not from the close frame: a peer that does not read must not hold up the end.
-  close_at_ = deadline_after(service_.now(), options().connection.close_timeout);
+  close_at_ = deadline_after(loop_.now(), options().connection.close_timeout);
   schedule_by(close_at_);
   touch();
 }
@@ -57,7 +57,7 @@ FAIRLEAD_DECL void session_core::disconnect(errc why) {
 FAIRLEAD_DECL void session_core::close_when_drained() {
   if (extras_ == nullptr || !extras_->close || !outbox_.empty() || !connection_.is_open()) return;
   const std::error_code refused =
-      connection_.close(extras_->close->code, extras_->close->reason, service_.now());
+      connection_.close(extras_->close->code, extras_->close->reason, loop_.now());
   static_cast<void>(refused);  // checked by try_close()
   extras_->close.reset();
   // The peer's close frame may stand behind messages that nobody receives; they are discarded now.
@@ -91,7 +91,7 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
 
 FAIRLEAD_DECL void session_core::report_end(const close_info& info) {
   const auto kind = static_cast<std::size_t>(ended_with_.value());
-  auto& closed = service_.counters().closed;
+  auto& closed = loop_.counters().closed;
   closed[kind < closed.size() ? kind : 0].add(1);
   call(route_->callbacks.on_close, info);
   if (route_->sink != nullptr) route_->sink->on_close(handle(), info);

@@ -18,20 +18,20 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 // rest of a message that was refused: who sent it is to see why.
 inline constexpr std::size_t min_lingered_size = 16 * 1024 * 1024;
 
-FAIRLEAD_DECL session_core::session_core(session_service& service, role r, link_ptr l,
+FAIRLEAD_DECL session_core::session_core(event_loop& loop, role r, link_ptr l,
                                          std::shared_ptr<const session_route> route,
                                          std::string_view subprotocol)
-    : service_(service),
-      mailbox_(service.letters()),
+    : loop_(loop),
+      mailbox_(loop.letters()),
       link_(std::move(l)),
       route_(std::move(route)),
-      connection_(r, route_->options.connection, service.workspace(),
-                  r == role::client ? &service.mask_keys() : nullptr),
+      connection_(r, route_->options.connection, loop.workspace(),
+                  r == role::client ? &loop.mask_keys() : nullptr),
       subprotocol_(subprotocol),
-      id_(service.next_id()),
+      id_(loop.next_id()),
       peer_(link_->peer()),
       outbox_(mailbox_->drops) {
-  service_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
+  loop_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
 }
 
 FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_order_relaxed); }
@@ -39,8 +39,8 @@ FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_o
 FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
                                       std::span<std::byte> behind) {
   add_reference();
-  service_.add(*this);
-  const session_service::turn turn(service_, *this);
+  loop_.add(*this);
+  const event_loop::turn turn(loop_, *this);
   if (!options().kept_headers.empty()) {
     for (const std::string& name : options().kept_headers) {
       if (const auto value = head.field(name))
@@ -58,8 +58,8 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
 
 FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, std::span<std::byte> behind) {
   add_reference();
-  service_.add(*this);
-  const session_service::turn turn(service_, *this);
+  loop_.add(*this);
+  const event_loop::turn turn(loop_, *this);
   set_up(deflate);
   link_->start(*this);
   announce();
@@ -73,11 +73,11 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
 }
 
 FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
-  opened_at_ = service_.now();
+  opened_at_ = loop_.now();
   active_at_.store(opened_at_, std::memory_order_relaxed);
   if (route_->callbacks.on_part) connection_.receive_in_parts();
   if (deflate != nullptr) {
-    connection_.enable_deflate(*deflate, route_->options.deflate, service_.compression());
+    connection_.enable_deflate(*deflate, route_->options.deflate, loop_.compression());
   }
 }
 
@@ -96,7 +96,7 @@ FAIRLEAD_DECL void session_core::announce() {
     if (beats.timeout < duration::max() - beats.interval)
       link_->give_up_after(beats.interval + beats.timeout);
   }
-  service_.counters().opened.add(1);
+  loop_.counters().opened.add(1);
   schedule_by(next_deadline());
   if (route_->sink != nullptr) route_->sink->on_open(handle());
 }
@@ -105,7 +105,7 @@ FAIRLEAD_DECL void session_core::start_route(request head) {
   try {
     if (route_->callbacks.on_open) route_->callbacks.on_open(handle(), head);
     if (!route_->coroutine) return;
-    asio::co_spawn(service_.context(), route_->coroutine(handle(), std::move(head)),
+    asio::co_spawn(loop_.executor(), route_->coroutine(handle(), std::move(head)),
                    [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
   } catch (...) {
     report(std::current_exception());
@@ -172,7 +172,7 @@ FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
 }
 
 FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
-  const time_point now = service_.recent();
+  const time_point now = loop_.recent();
   beat_.on_heard(now);
   const std::size_t used = connection_.receive(bytes, now, *this);
   if (used < bytes.size()) more().unread.append(bytes.subspan(used));
@@ -181,7 +181,7 @@ FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
 FAIRLEAD_DECL void session_core::on_writable() {
   in_turn([&] {
     blocked_ = false;
-    beat_.on_heard(service_.recent());  // it took what was in front of the question
+    beat_.on_heard(loop_.recent());  // it took what was in front of the question
     flush();
     schedule_by(next_deadline());  // the heartbeat's may be before that of the last write
   });
@@ -210,7 +210,7 @@ FAIRLEAD_DECL void session_core::on_link_error(std::error_code) {
 FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   if (!is_open()) return flow::proceed;  // try_close() discards what still comes
   received_.add(m.size());
-  service_.counters().received.add(m.size());
+  loop_.counters().received.add(m.size());
   on_activity();
   if (route_->callbacks.on_message) {
     call(route_->callbacks.on_message, m);
@@ -223,7 +223,7 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
 FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   if (!is_open()) return flow::proceed;
   received_.add(part.bytes.size(), part.last);
-  service_.counters().received.add(part.bytes.size(), part.last);
+  loop_.counters().received.add(part.bytes.size(), part.last);
   on_activity();
   call(route_->callbacks.on_part, part);
   return reading_paused_ ? flow::pause : flow::proceed;
@@ -244,8 +244,8 @@ FAIRLEAD_DECL void session_core::enter(session_state to) {
   const session_state from = state();
   assert(may_follow(from, to));
   state_.store(to, std::memory_order_relaxed);
-  service_.counters().sessions[static_cast<std::size_t>(from)].subtract(1);
-  service_.counters().sessions[static_cast<std::size_t>(to)].add(1);
+  loop_.counters().sessions[static_cast<std::size_t>(from)].subtract(1);
+  loop_.counters().sessions[static_cast<std::size_t>(to)].add(1);
   if (opened_ && to != session_state::closed) touch();  // to report it
 }
 
@@ -258,7 +258,7 @@ FAIRLEAD_DECL void session_core::report_state() {
 }
 
 FAIRLEAD_DECL void session_core::on_activity() {
-  active_at_.store(service_.recent(), std::memory_order_relaxed);
+  active_at_.store(loop_.recent(), std::memory_order_relaxed);
   if (state() == session_state::idle) {
     enter(session_state::active);
     schedule_by(next_deadline());
@@ -338,7 +338,7 @@ FAIRLEAD_DECL session_statistics session_core::statistics() const noexcept {
 // What no memory does to a session stays with that session.
 template <class Function>
 void session_core::in_turn(Function f) {
-  const session_service::turn turn(service_, *this);
+  const event_loop::turn turn(loop_, *this);
   try {
     f();
   } catch (const std::bad_alloc&) {
@@ -352,7 +352,7 @@ FAIRLEAD_DECL void session_core::touch() {
 
 FAIRLEAD_DECL void session_core::request_turn() {
   if (dirty_) return;
-  service_.mark_dirty(core_ptr(this));
+  loop_.mark_dirty(core_ptr(this));
   dirty_ = true;
 }
 
@@ -390,13 +390,13 @@ FAIRLEAD_DECL void session_core::linger() {
 
 FAIRLEAD_DECL void session_core::end() {
   if (link_ == nullptr) return;
-  service_.cancel(*this);
+  loop_.cancel(*this);
   link_.reset();
-  service_.counters().sessions[static_cast<std::size_t>(state())].subtract(1);
+  loop_.counters().sessions[static_cast<std::size_t>(state())].subtract(1);
   connection_.settle();
   connection_.release();
-  service_.lagging(options().budget).forget(*this);
-  service_.remove(*this);
+  loop_.lagging(options().budget).forget(*this);
+  loop_.remove(*this);
   ended_ = true;
 }
 
@@ -410,7 +410,7 @@ FAIRLEAD_DECL void session_core::abandon() noexcept {
   end();
 }
 
-// The service's reference goes with the turn: a callback may have moved the turn's handle away.
+// The loop's reference goes with the turn: a callback may have moved the turn's handle away.
 FAIRLEAD_DECL void session_core::end_turn() noexcept {
   if (std::exchange(ended_, false)) drop_reference();
 }
@@ -419,8 +419,8 @@ FAIRLEAD_DECL void session_core::drop() noexcept {
   finished_ = true;
   accepting_ = false;
   state_.store(session_state::closed, std::memory_order_relaxed);
-  service_.cancel(*this);
-  service_.lagging(options().budget).forget(*this);
+  loop_.cancel(*this);
+  loop_.lagging(options().budget).forget(*this);
   link_.reset();
   connection_.release();
   if (inbox_ != nullptr) inbox_->drop();

@@ -71,8 +71,8 @@ FAIRLEAD_DECL void session_core::resume(pause_reason why) {
 FAIRLEAD_DECL void session_core::resume_reading() {
   if (!reading_paused_ || pauses_ != 0 || link_ == nullptr) return;
   reading_paused_ = false;
-  beat_.on_heard(service_.recent());
-  connection_.restart_unfinished(service_.recent());
+  beat_.on_heard(loop_.recent());
+  connection_.restart_unfinished(loop_.recent());
   if (extras_ != nullptr && !extras_->unread.empty()) {
     growing_bytes unread = std::move(extras_->unread);
     feed(unread.bytes());
@@ -99,7 +99,7 @@ FAIRLEAD_DECL void session_core::charge_input() {
     schedule_by(deadline_after(*since, options().message_timeout));
   }
   const std::size_t size = unfinished_size();
-  if (service_.lagging(options().budget).charge_input(*this, size)) return;
+  if (loop_.lagging(options().budget).charge_input(*this, size)) return;
   disconnect(errc::out_of_budget);
 }
 

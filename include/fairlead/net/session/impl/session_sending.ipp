@@ -89,7 +89,7 @@ FAIRLEAD_DECL send_result session_core::take(const message_view& m, const messag
   if (!may_take()) return send_result::closed;
   if (c.policy != slow_policy::queue) pace();
   const bool waits = blocked_ || !outbox_.empty() || outbox_.between_pieces();
-  const time_point now = c.policy == slow_policy::expire ? service_.now() : service_.recent();
+  const time_point now = c.policy == slow_policy::expire ? loop_.now() : loop_.recent();
   switch (outbox_.push(m, c, watermarks(), now)) {
     case outbox::outcome::full:
       outbox_.count_drop(drop_reason::closed);
@@ -196,7 +196,7 @@ FAIRLEAD_DECL void session_core::hold(const session& source) {
   auto& held = more().held_sources;
   const auto is_source = [&source](const held_source& h) { return h.core.get() == source.core_.get(); };
   if (std::ranges::any_of(held, is_source)) return;
-  const time_point now = service_.now();
+  const time_point now = loop_.now();
   held.push_back({source.core_, now});
   schedule_by(deadline_after(now, options().max_pause));
   source.core_->pause(pause_reason::by_receivers);
@@ -235,7 +235,7 @@ FAIRLEAD_DECL void session_core::charge() {
   if (link_ == nullptr) return;
   const std::size_t size = outbox_.size() + connection_.held_output_size();
   if (size == 0 && !is_charged()) return;
-  service_.lagging(options().budget).charge(*this, size);
+  loop_.lagging(options().budget).charge(*this, size);
 }
 
 // The queue is low, after it was high or something was dropped, maybe on another thread.
@@ -273,14 +273,14 @@ FAIRLEAD_DECL void session_core::send_drop_notice(const drop_counts& drops) {
 // --- Writing.
 
 FAIRLEAD_DECL std::optional<outgoing> session_core::next() {
-  std::optional<outgoing> m = outbox_.pop(service_.recent());
+  std::optional<outgoing> m = outbox_.pop(loop_.recent());
   if (m) count_sent(m->content.size(), m->piece == piece::whole || m->piece == piece::last);
   return m;
 }
 
 FAIRLEAD_DECL void session_core::count_sent(std::size_t size, bool ends_message) {
   sent_.add(size, ends_message);
-  service_.counters().sent.add(size, ends_message);
+  loop_.counters().sent.add(size, ends_message);
 }
 
 FAIRLEAD_DECL void session_core::flush() {
@@ -320,7 +320,7 @@ FAIRLEAD_DECL void session_core::on_blocked() {
   blocked_ = true;
   lagging_ = true;
   limit_unsent();
-  blocked_since_ = service_.recent();
+  blocked_since_ = loop_.recent();
   schedule_by(deadline_after(blocked_since_, options().write_timeout));
 }
 
@@ -348,7 +348,7 @@ FAIRLEAD_DECL void session_core::after_flush() {
     complete_senders({});
   }
   if (finished_ && close_at_ == time_point::max()) {
-    close_at_ = deadline_after(service_.now(), options().connection.close_timeout);
+    close_at_ = deadline_after(loop_.now(), options().connection.close_timeout);
     schedule_by(close_at_);
   }
   if (has_drained() || reported_state_ != state()) request_turn();  // one report a turn
@@ -375,7 +375,7 @@ FAIRLEAD_DECL void session_core::send_pings() {
   if (extras_ == nullptr) return;
   for (ping_waiter& waiter : extras_->pings) {
     if (waiter.sent_at != time_point::max()) continue;
-    waiter.sent_at = service_.now();
+    waiter.sent_at = loop_.now();
     const std::error_code closed = connection_.ping(std::as_bytes(std::span(&waiter.number, 1)));
     static_cast<void>(closed);  // then finish() completes it
   }
@@ -385,7 +385,7 @@ FAIRLEAD_DECL void session_core::on_pong(std::span<const std::byte> payload) {
   std::uint64_t number = 0;
   if (payload.size() != sizeof number) return;  // a pong that nobody asked for
   std::memcpy(&number, payload.data(), sizeof number);
-  const time_point now = service_.recent();
+  const time_point now = loop_.recent();
   if (number == heartbeat_ping) {
     if (const time_point sent_at = std::exchange(beat_sent_at_, time_point::max());
         sent_at != time_point::max()) {

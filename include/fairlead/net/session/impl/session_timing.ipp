@@ -14,7 +14,7 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 FAIRLEAD_DECL void session_core::schedule_by(time_point deadline) {
   if (deadline >= timer_at_ || link_ == nullptr) return;
   timer_at_ = deadline;
-  service_.schedule(*this, deadline);
+  loop_.schedule(*this, deadline);
 }
 
 FAIRLEAD_DECL bool session_core::heartbeat_runs() const noexcept {

@@ -1,9 +1,9 @@
-#ifndef FAIRLEAD_NET_SESSION_IMPL_SESSION_SERVICE_IPP
-#define FAIRLEAD_NET_SESSION_IMPL_SESSION_SERVICE_IPP
+#ifndef FAIRLEAD_NET_SESSION_IMPL_EVENT_LOOP_IPP
+#define FAIRLEAD_NET_SESSION_IMPL_EVENT_LOOP_IPP
 
 #include <fairlead/net/detail/random.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 #include <fairlead/net/session/detail/session_core.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
 
 #include <asio/post.hpp>
 
@@ -28,9 +28,8 @@ inline std::uint64_t random_loop_number() {
   return number;
 }
 
-FAIRLEAD_DECL session_service::session_service(asio::io_context& context)
-    : asio::execution_context::service(context),
-      context_(context),
+FAIRLEAD_DECL event_loop::event_loop(asio::io_context& context)
+    : context_(context),
       mailbox_(std::make_shared<mailbox>(context)),
       wheel_(clock::now()),
       timer_(context),
@@ -38,9 +37,11 @@ FAIRLEAD_DECL session_service::session_service(asio::io_context& context)
       counters_(mailbox_->drops),
       loop_number_(random_loop_number()) {}
 
-FAIRLEAD_DECL session_service::~session_service() = default;
+FAIRLEAD_DECL event_loop& event_loop::of(asio::io_context& context) {
+  return asio::use_service<event_loops>(context).loop();
+}
 
-FAIRLEAD_DECL lagging_sessions& session_service::lagging(const std::shared_ptr<memory_budget>& budget) {
+FAIRLEAD_DECL lagging_sessions& event_loop::lagging(const std::shared_ptr<memory_budget>& budget) {
   const auto& wanted = budget != nullptr ? budget : memory_budget::of_process();
   for (const auto& known : lagging_) {
     if (known->budget() == wanted.get()) return *known;
@@ -48,7 +49,7 @@ FAIRLEAD_DECL lagging_sessions& session_service::lagging(const std::shared_ptr<m
   return *lagging_.emplace_back(std::make_unique<lagging_sessions>(wanted, mailbox_));
 }
 
-FAIRLEAD_DECL void session_service::shutdown() {
+FAIRLEAD_DECL void event_loop::shut_down() {
   mailbox_->close();
   while (endpoints_ != nullptr) {
     endpoint& e = *endpoints_;
@@ -58,14 +59,14 @@ FAIRLEAD_DECL void session_service::shutdown() {
   dirty_.clear();
 }
 
-FAIRLEAD_DECL void session_service::add(endpoint& e) noexcept {
+FAIRLEAD_DECL void event_loop::add(endpoint& e) noexcept {
   e.next_ = endpoints_;
   if (endpoints_ != nullptr) endpoints_->previous_ = &e;
   endpoints_ = &e;
   size_.fetch_add(1, std::memory_order_relaxed);
 }
 
-FAIRLEAD_DECL void session_service::remove(endpoint& e) noexcept {
+FAIRLEAD_DECL void event_loop::remove(endpoint& e) noexcept {
   if (e.next_ != nullptr) e.next_->previous_ = e.previous_;
   (e.previous_ != nullptr ? e.previous_->next_ : endpoints_) = e.next_;
   e.next_ = e.previous_ = nullptr;
@@ -76,7 +77,7 @@ FAIRLEAD_DECL void session_service::remove(endpoint& e) noexcept {
 }
 
 // Without this, run() would not return before the time of a deadline that was cancelled long ago.
-FAIRLEAD_DECL void session_service::rest() {
+FAIRLEAD_DECL void event_loop::rest() {
   timer_.cancel();
   timer_at_ = time_point::max();
   if (!wheel_.empty()) arm_timer();
@@ -84,7 +85,7 @@ FAIRLEAD_DECL void session_service::rest() {
 
 // Calls `f` for each endpoint; `f` may end the one it is given, but no other.
 template <class Function>
-void session_service::for_each(Function f) {
+void event_loop::for_each(Function f) {
   for (endpoint* e = endpoints_; e != nullptr;) {
     endpoint* const next = e->next_;
     f(*e);
@@ -92,23 +93,23 @@ void session_service::for_each(Function f) {
   }
 }
 
-FAIRLEAD_DECL void session_service::stop_all() {
+FAIRLEAD_DECL void event_loop::stop_all() {
   for_each([](endpoint& e) { e.stop(); });
 }
 
-FAIRLEAD_DECL void session_service::abort_all() {
+FAIRLEAD_DECL void event_loop::abort_all() {
   // A callback may end another endpoint, so from the front each time.
   while (endpoints_ != nullptr) endpoints_->abort();
 }
 
-FAIRLEAD_DECL void session_service::schedule(wheel_timer& t, time_point deadline) {
+FAIRLEAD_DECL void event_loop::schedule(wheel_timer& t, time_point deadline) {
   if (wheel_.empty())
     wheel_.advance(now());  // it has stood still, and does not go over the ticks since one by one
   wheel_.schedule(t, deadline);
   if (deadline < timer_at_) arm_timer();
 }
 
-FAIRLEAD_DECL void session_service::arm_timer() {
+FAIRLEAD_DECL void event_loop::arm_timer() {
   if (virtual_now_ != nullptr) return;
   const time_point next = wheel_.next();
   if (next >= timer_at_) return;  // early at worst, and armed again then
@@ -128,12 +129,12 @@ FAIRLEAD_DECL void session_service::arm_timer() {
   timer_at_ = next;
 }
 
-FAIRLEAD_DECL void session_service::advance_timers() {
+FAIRLEAD_DECL void event_loop::advance_timers() {
   mailbox_->enter();
   wheel_.advance(now());
 }
 
-FAIRLEAD_DECL void session_service::mark_dirty(core_ptr core) {
+FAIRLEAD_DECL void event_loop::mark_dirty(core_ptr core) {
   dirty_.push_back(std::move(core));
   if (dirty_.size() != 1) return;
   try {
@@ -144,7 +145,7 @@ FAIRLEAD_DECL void session_service::mark_dirty(core_ptr core) {
   }
 }
 
-FAIRLEAD_DECL void session_service::flush_dirty() {
+FAIRLEAD_DECL void event_loop::flush_dirty() {
   mailbox_->enter();
   std::vector<core_ptr> dirty;
   dirty.swap(dirty_);
@@ -161,19 +162,19 @@ FAIRLEAD_DECL void session_service::flush_dirty() {
   if (error) std::rethrow_exception(error);
 }
 
-FAIRLEAD_DECL session_service::turn::turn(session_service& service, session_core& core)
-    : service_(service), core_(core), handle_(core_ptr(&core)) {
+FAIRLEAD_DECL event_loop::turn::turn(event_loop& loop, session_core& core)
+    : loop_(loop), core_(core), handle_(core_ptr(&core)) {
   assert(current == nullptr && "the turns of a thread do not nest");
-  service.mailbox_->enter();
-  service.now();
+  loop.mailbox_->enter();
+  loop.now();
   current = &core;
-  service.handle_ = &handle_;
+  loop.handle_ = &handle_;
 }
 
-FAIRLEAD_DECL session_service::turn::~turn() {
+FAIRLEAD_DECL event_loop::turn::~turn() {
   if (std::uncaught_exceptions() > exceptions_) core_.abandon();
   current = nullptr;
-  service_.handle_ = nullptr;
+  loop_.handle_ = nullptr;
   core_.end_turn();
 }
 

@@ -1,18 +1,19 @@
-#ifndef FAIRLEAD_NET_SESSION_DETAIL_SESSION_SERVICE_HPP
-#define FAIRLEAD_NET_SESSION_DETAIL_SESSION_SERVICE_HPP
+#ifndef FAIRLEAD_NET_SESSION_DETAIL_EVENT_LOOP_HPP
+#define FAIRLEAD_NET_SESSION_DETAIL_EVENT_LOOP_HPP
 
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
+#include <fairlead/net/link/link.hpp>
 #include <fairlead/net/session/detail/lagging_sessions.hpp>
 #include <fairlead/net/session/detail/live_counters.hpp>
 #include <fairlead/net/session/detail/mailbox.hpp>
 #include <fairlead/net/session/detail/mask_keys.hpp>
-#include <fairlead/net/link/link.hpp>
 #include <fairlead/net/session/session.hpp>
 #include <fairlead/net/session/timer_wheel.hpp>
 #include <fairlead/protocol/compression_workspace.hpp>
 #include <fairlead/protocol/output_queue.hpp>
 
+#include <asio/any_io_executor.hpp>
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
@@ -27,7 +28,7 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-class session_service;
+class event_loop;
 
 /// Something that owns a link, from its accept to its close: an HTTP exchange, then maybe a session.
 class endpoint : public link_sink, public wheel_timer {
@@ -46,7 +47,7 @@ class endpoint : public link_sink, public wheel_timer {
   ~endpoint() override = default;
 
  private:
-  friend class session_service;
+  friend class event_loop;
 
   /// The context is being destroyed: let go of the link and call nobody.
   virtual void drop() noexcept = 0;
@@ -57,16 +58,21 @@ class endpoint : public link_sink, public wheel_timer {
 
 /// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the
 /// mailbox for other threads, and the list of sessions with something to write. All functions on the
-/// context's thread.
-class session_service final : public asio::execution_context::service {
+/// context's thread, but where it says otherwise.
+class event_loop {
  public:
-  using key_type = session_service;
-  inline static asio::execution_context::id id;
+  explicit event_loop(asio::io_context& context);
+  event_loop(const event_loop&) = delete;
+  event_loop& operator=(const event_loop&) = delete;
 
-  explicit session_service(asio::io_context& context);
-  ~session_service() override;
+  /// That of the context; made when it is first asked for, and gone with the context. From any thread.
+  static event_loop& of(asio::io_context& context);
 
   asio::io_context& context() noexcept { return context_; }
+
+  /// Where all that concerns the endpoints runs.
+  asio::any_io_executor executor() { return context_.get_executor(); }
+
   output_workspace& workspace() noexcept { return workspace_; }
   compression_workspace& compression() noexcept { return compression_; }
   mask_key_source& mask_keys() noexcept { return mask_keys_; }
@@ -99,7 +105,7 @@ class session_service final : public asio::execution_context::service {
   /// The last now(): that of the begin of a session's turn, in it.
   time_point recent() const noexcept { return recent_; }
 
-  /// From now on time is what `now` says, which has to outlive the service, and passes in advance_timers() only.
+  /// From now on time is what `now` says, which has to outlive the loop, and passes in advance_timers() only.
   /// Before anything is scheduled.
   void use_virtual_time(const time_point& now) noexcept { virtual_now_ = &now; }
 
@@ -113,6 +119,9 @@ class session_service final : public asio::execution_context::service {
   void schedule_in(wheel_timer& t, duration d) { schedule(t, deadline_after(now(), d)); }
   void cancel(wheel_timer& t) noexcept { wheel_.cancel(t); }
 
+  /// The context is being destroyed: every endpoint lets go of its link, and nobody is called.
+  void shut_down();
+
   /// Lets the session flush once in a later turn.
   void mark_dirty(core_ptr core);
 
@@ -125,20 +134,19 @@ class session_service final : public asio::execution_context::service {
   /// The length of one session's turn.
   class turn {
    public:
-    turn(session_service& service, session_core& core);
+    turn(event_loop& loop, session_core& core);
     ~turn();
     turn(const turn&) = delete;
     turn& operator=(const turn&) = delete;
 
    private:
-    session_service& service_;
+    event_loop& loop_;
     session_core& core_;
     session handle_;
     int exceptions_ = std::uncaught_exceptions();
   };
 
  private:
-  void shutdown() override;
   template <class Function>
   void for_each(Function f);
   void arm_timer();
@@ -163,6 +171,23 @@ class session_service final : public asio::execution_context::service {
   endpoint* endpoints_ = nullptr;
   std::atomic<std::size_t> size_ = 0;
   session* handle_ = nullptr;
+};
+
+/// Keeps the event loop of an io_context.
+class event_loops final : public asio::execution_context::service {
+ public:
+  using key_type = event_loops;
+  inline static asio::execution_context::id id;
+
+  explicit event_loops(asio::io_context& context)
+      : asio::execution_context::service(context), loop_(context) {}
+
+  event_loop& loop() noexcept { return loop_; }
+
+ private:
+  void shutdown() override { loop_.shut_down(); }
+
+  event_loop loop_;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
