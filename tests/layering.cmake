@@ -7,9 +7,10 @@ set(may_include_base "")
 set(may_include_wire "simdjson")
 set(may_include_handshake "openssl")
 set(may_include_protocol "wire;handshake;zlib;libdeflate")
-set(may_include_net "wire;handshake;protocol;asio;openssl")
-set(may_include_testing "wire;handshake;protocol;net;asio")
-set(layers wire handshake protocol net testing)
+set(may_include_guard "handshake;openssl;simdjson")
+set(may_include_net "wire;handshake;protocol;guard;asio;openssl")
+set(may_include_testing "wire;handshake;protocol;guard;net;asio")
+set(layers wire handshake protocol guard net testing)
 
 # A third-party include, by the library it belongs to.
 function(library_of include result)

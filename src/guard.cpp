@@ -1,0 +1,2 @@
+#include <fairlead/guard/impl/sliding_window.ipp>
+#include <fairlead/guard/impl/token_bucket.ipp>
