@@ -7,9 +7,10 @@ set(may_include_base "")
 set(may_include_wire "simdjson")
 set(may_include_handshake "openssl")
 set(may_include_protocol "wire;handshake;zlib;libdeflate")
-set(may_include_net "wire;handshake;protocol;asio;openssl")
-set(may_include_testing "wire;handshake;protocol;net;asio")
-set(layers wire handshake protocol net testing)
+set(may_include_guard "handshake;openssl;simdjson")
+set(may_include_net "wire;handshake;protocol;guard;asio;openssl")
+set(may_include_testing "wire;handshake;protocol;guard;net;asio")
+set(layers wire handshake protocol guard net testing)
 
 # The folders of net, one way down as well; what stands beside them serves all.
 set(net_folders link session server client)

@@ -1,0 +1,3 @@
+#include <fairlead/guard/impl/ip_network.ipp>
+#include <fairlead/guard/impl/sliding_window.ipp>
+#include <fairlead/guard/impl/token_bucket.ipp>
