@@ -7,9 +7,12 @@
 #include <fairlead/net/link/impl/epoll_listener.ipp>
 #include <fairlead/net/link/impl/epoll_set.ipp>
 #include <fairlead/net/link/impl/memory_link.ipp>
+#include <fairlead/net/link/impl/proxied_link.ipp>
 #include <fairlead/net/link/impl/socket.ipp>
 #include <fairlead/net/link/impl/tls.ipp>
 #include <fairlead/net/link/impl/tls_link.ipp>
+#include <fairlead/net/server/impl/admission.ipp>
+#include <fairlead/net/server/impl/connection_limits.ipp>
 #include <fairlead/net/server/impl/http_exchange.ipp>
 #include <fairlead/net/server/impl/listener.ipp>
 #include <fairlead/net/server/impl/route_table.ipp>

@@ -51,6 +51,7 @@ enum class errc {
   handshake_timeout = 54,
   bad_extensions = 55,          ///< Sec-WebSocket-Extensions that is not a list of extensions.
   bad_extension_response = 56,  ///< The server agreed to an extension as it was not offered (section 4.1).
+  bad_proxy_header = 57,        ///< No header of the PROXY protocol where a proxy has to send one.
 
   // The session.
   closed = 60,           ///< The session is closing or gone; nothing more can be sent or received.

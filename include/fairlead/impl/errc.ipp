@@ -45,6 +45,7 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::handshake_timeout: return "the handshake took too long";
     case errc::bad_extensions: return "Sec-WebSocket-Extensions is malformed";
     case errc::bad_extension_response: return "the server agreed to an extension as it was not offered";
+    case errc::bad_proxy_header: return "the proxy did not say whom it speaks for";
     case errc::closed: return "the session is closed";
     case errc::busy: return "an operation of this kind is already under way";
     case errc::wrong_thread: return "the io_context of an epoll set ran on a second thread";
@@ -115,7 +116,7 @@ class fairlead_condition_category final : public std::error_category {
       case errc_condition::limit_exceeded:
         return within(errc::message_too_big, errc::too_many_control_frames);
       case errc_condition::handshake_failed:
-        return within(errc::bad_request_line, errc::bad_extension_response) ||
+        return within(errc::bad_request_line, errc::bad_proxy_header) ||
                within(errc::bad_url, errc::tls_failed);
       case errc_condition::disconnected:
         return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||

@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_LINK_LINK_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/net/link/tls_details.hpp>
 #include <fairlead/peer_address.hpp>
 #include <fairlead/time.hpp>
 
@@ -73,6 +74,12 @@ class link {
 
   /// Where the peer is.
   virtual peer_address peer() { return {}; }
+
+  /// Whether the peer's bytes came over TLS, here or before a proxy.
+  virtual bool is_secure() { return false; }
+
+  /// What TLS agreed on, where it is part of the link.
+  virtual tls_details tls() { return {}; }
 
   /// Stops reading, and so the peer, once the transport's buffers are full. No on_bytes() or on_eof() follows
   /// until resume_reading(); a reset by the peer is reported all the same.

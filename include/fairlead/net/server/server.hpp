@@ -2,6 +2,8 @@
 #define FAIRLEAD_NET_SERVER_SERVER_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/guard/address_limits.hpp>
+#include <fairlead/guard/trusted_proxies.hpp>
 #include <fairlead/handshake/request.hpp>
 #include <fairlead/handshake/request_parser.hpp>
 #include <fairlead/handshake/response.hpp>
@@ -9,6 +11,7 @@
 #include <fairlead/net/link/link.hpp>
 #include <fairlead/net/link/link_kind.hpp>
 #include <fairlead/net/link/tls.hpp>
+#include <fairlead/net/server/admission.hpp>
 #include <fairlead/net/session/net_counters.hpp>
 #include <fairlead/net/session/session.hpp>
 #include <fairlead/net/session/session_options.hpp>
@@ -25,6 +28,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -62,6 +66,22 @@ struct server_options {
   /// What a request's head may cost; past it 431.
   head_limits head{};
 
+  /// Most connections at a time, whatever their state; one more is answered 503. 0: as many as the process may
+  /// have descriptors when it listens, less 128 for the application, or half of them if that is more.
+  std::size_t max_connections = 0;
+
+  /// What the connections of one client may be; one more is answered 429, over TLS closed at once. Nothing: no
+  /// limits, since behind one address may be many people, or a proxy that is not named in `proxies`.
+  std::optional<address_limit_options> address_limits{};
+
+  /// Who is believed when it says for whom it speaks: for admission::client(), session::peer(), the limits above and
+  /// the origin of pages behind a proxy that ends TLS.
+  trusted_proxies proxies{};
+
+  /// Every connection has to begin with the header of the PROXY protocol, version 1 or 2, before TLS. One that does
+  /// not, or that is from none of `proxies`, is closed.
+  bool proxy_protocol = false;
+
   /// For routes that bring no options of their own.
   session_options session{};
 
@@ -71,8 +91,8 @@ struct server_options {
 
 /// Accepts connections, answers HTTP, and makes sessions of those that ask for an upgrade.
 ///
-/// Set up the routes, then run(). All of it on one thread, but for stop() and connection_count(), which may
-/// be called from any. With several threads the handlers of different connections run at the same time.
+/// Set up the routes, then run(). All of it on one thread, but for stop(), counters() and connection_count(), which
+/// may be called from any. With several threads the handlers of different connections run at the same time.
 ///
 /// A request that asks for an upgrade is for the routes of sessions alone. Any other is answered by the first
 /// get() or health() whose pattern matches; else with 426, or 405 unless it is a GET, where a route of
@@ -100,8 +120,9 @@ class server {
   ///                   request::param() has what it matched.
   /// \param callbacks  Live as long as the server and the route's sessions.
   /// \param options    In place of server_options::session.
-  void route(std::string pattern, handlers callbacks);
-  void route(std::string pattern, handlers callbacks, session_options options);
+  /// \return           Says who may come in at this route.
+  admission_rules route(std::string pattern, handlers callbacks);
+  admission_rules route(std::string pattern, handlers callbacks, session_options options);
 
   /// Sessions at `pattern`, each with a coroutine `asio::awaitable<void>(session)` or `(session, request)`,
   /// which runs on the session's thread. When it ends the session is closed with 1000; when it throws, with
@@ -113,15 +134,18 @@ class server {
   ///                   they do, so a lambda's captures may be used in its body to the end.
   /// \param options    In place of server_options::session.
   template <class Coroutine>
-  requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
-  void route(std::string pattern, Coroutine coroutine) {
-    add_coroutine(std::move(pattern), erase(std::move(coroutine)), nullptr);
+  requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request> admission_rules
+  route(std::string pattern, Coroutine coroutine) {
+    return add_coroutine(std::move(pattern), erase(std::move(coroutine)), nullptr);
   }
   template <class Coroutine>
-  requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request>
-  void route(std::string pattern, Coroutine coroutine, session_options options) {
-    add_coroutine(std::move(pattern), erase(std::move(coroutine)), &options);
+  requires std::invocable<Coroutine&, session> || std::invocable<Coroutine&, session, request> admission_rules
+  route(std::string pattern, Coroutine coroutine, session_options options) {
+    return add_coroutine(std::move(pattern), erase(std::move(coroutine)), &options);
   }
+
+  /// Says who may come in at any route: its checks come before those of the route.
+  admission_rules admission();
 
   /// Answers GET and HEAD at `pattern`, on the connection's thread. What the handler throws becomes 500, as
   /// does a response that encode() refuses; on_error() is not told.
@@ -144,8 +168,8 @@ class server {
   /// folder cannot be read.
   void files(std::string prefix, const std::filesystem::path& folder);
 
-  /// Is told what callbacks and coroutines throw, on the session's thread. Set it before listen(); what it
-  /// throws itself is lost.
+  /// Is told what callbacks and coroutines throw, on the session's thread, and with an empty session what checks of
+  /// admission throw. Set it before listen(); what it throws itself is lost.
   void on_error(std::function<void(const session& ws, std::exception_ptr error)> handler);
 
   /// Begins to accept connections, unless it does; no route can be added any more. Throws std::system_error,
@@ -190,7 +214,8 @@ class server {
     }
   }
 
-  void add_coroutine(std::string pattern, erased_coroutine coroutine, const session_options* options);
+  admission_rules add_coroutine(std::string pattern, erased_coroutine coroutine,
+                                const session_options* options);
 
   class impl;
   std::shared_ptr<impl> impl_;

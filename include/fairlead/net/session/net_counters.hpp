@@ -10,11 +10,37 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
 class session;
 struct close_info;
+
+/// Why a connection did not become a session.
+enum class refusal : unsigned char {
+  bad_request,     ///< A head that is no HTTP, or an upgrade that is not valid: 400, 405, 426, 505.
+  head_too_large,  ///< 431.
+  slow_handshake,  ///< The handshake timeout passed.
+  not_found,       ///< No route: 404.
+  origin,          ///< A page of another origin: 403.
+  check,           ///< A check of the server or the route said so, or threw.
+  server_full,     ///< server_options::max_connections: 503.
+  address_count,   ///< Too many connections of one client: 429.
+  address_rate,    ///< Too many new connections of one client: 429.
+  proxy_header,    ///< No PROXY protocol where a proxy has to speak it.
+  tls,             ///< The TLS handshake failed.
+  leaving,         ///< The server drains or stops: 503.
+};
+inline constexpr std::size_t refusal_count = 12;
+
+/// Such as `origin`.
+constexpr std::string_view name_of(refusal r) noexcept {
+  constexpr std::array<std::string_view, refusal_count> names{
+      "bad_request", "head_too_large", "slow_handshake", "not_found",    "origin", "check",
+      "server_full", "address_count",  "address_rate",   "proxy_header", "tls",    "leaving"};
+  return names[static_cast<std::size_t>(r)];
+}
 
 /// What the sessions of a server have done since it began, those of all its threads together.
 struct net_counters {
@@ -31,6 +57,11 @@ struct net_counters {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   drop_counts drops{};
+
+  /// Connections that asked for an upgrade, or for nothing that is HTTP, and did not become sessions.
+  std::array<std::uint64_t, refusal_count> refused{};
+
+  std::uint64_t refused_for(refusal r) const noexcept { return refused[static_cast<std::size_t>(r)]; }
 
   std::size_t in_state(session_state s) const noexcept { return sessions[static_cast<std::size_t>(s)]; }
   std::uint64_t closed_with(errc e) const noexcept { return closed[static_cast<std::size_t>(e)]; }

@@ -253,7 +253,7 @@ class session {
   /// Which session this is; the same for all handles to it. All zero for an empty handle.
   session_id id() const noexcept;
 
-  /// Where the peer is.
+  /// Where the peer is: of a server's session the client, as trusted proxies say (server_options::proxies).
   peer_address peer() const noexcept;
 
   /// Who the peer is, as set_user() said; empty before. From any thread.

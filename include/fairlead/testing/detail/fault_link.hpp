@@ -36,6 +36,8 @@ class fault_link final : public link,
   void limit_unsent(std::size_t size) override { inner_->limit_unsent(size); }
   void give_up_after(duration d) override { inner_->give_up_after(d); }
   peer_address peer() override { return inner_->peer(); }
+  bool is_secure() override { return inner_->is_secure(); }
+  tls_details tls() override { return inner_->tls(); }
   void pause_reading() override;
   void resume_reading() override;
   void shutdown_sending() override;

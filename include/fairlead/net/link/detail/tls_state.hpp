@@ -28,6 +28,8 @@ struct openssl_free {
   void operator()(SSL_CTX* p) const noexcept { SSL_CTX_free(p); }
   void operator()(SSL* p) const noexcept { SSL_free(p); }
   void operator()(SSL_SESSION* p) const noexcept { SSL_SESSION_free(p); }
+  void operator()(BIO* p) const noexcept { BIO_free(p); }
+  void operator()(X509* p) const noexcept { X509_free(p); }
   void operator()(BIO_METHOD* p) const noexcept { BIO_meth_free(p); }
   void operator()(GENERAL_NAMES* p) const noexcept { GENERAL_NAMES_free(p); }
 };

@@ -36,6 +36,46 @@ struct tls_buffers {
   }
 };
 
+inline std::string text_in(BIO* bio) {
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio, &text);
+  return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
+}
+
+inline std::string subject_of(const X509& certificate) {
+  const openssl_ptr<BIO> bio(BIO_new(BIO_s_mem()));
+  if (bio == nullptr) throw std::bad_alloc();
+  X509_NAME_print_ex(bio.get(), X509_get_subject_name(&certificate), 0,
+                     XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+  return text_in(bio.get());
+}
+
+inline std::string fingerprint_of(const X509& certificate) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  if (X509_digest(&certificate, EVP_sha256(), digest.data(), &size) != 1) throw std::bad_alloc();
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : std::span(digest).first(size)) {
+    text += digits[byte >> 4];
+    text += digits[byte & 15];
+  }
+  return text;
+}
+
+inline tls_details details_of(SSL& ssl) {
+  tls_details d;
+  d.version = SSL_get_version(&ssl);
+  d.cipher = SSL_get_cipher_name(&ssl);
+  if (const char* const name = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name)) d.server_name = name;
+  const openssl_ptr<X509> certificate(SSL_get1_peer_certificate(&ssl));
+  if (certificate != nullptr && SSL_get_verify_result(&ssl) == X509_V_OK) {
+    d.client_subject = subject_of(*certificate);
+    d.client_fingerprint = fingerprint_of(*certificate);
+  }
+  return d;
+}
+
 /// TLS between a link and a sink. OpenSSL reads from and writes to memory only: what it writes within a call is
 /// collected and given to the link below at its end.
 class tls_link final : public link, private link_sink, public std::enable_shared_from_this<tls_link> {
@@ -98,6 +138,8 @@ class tls_link final : public link, private link_sink, public std::enable_shared
   void limit_unsent(std::size_t size) override { below_->limit_unsent(size); }
   void give_up_after(duration t) override { below_->give_up_after(t); }
   peer_address peer() override { return below_->peer(); }
+  bool is_secure() override { return true; }
+  tls_details tls() override { return is_ready_ ? details_of(*ssl_) : tls_details(); }
 
   void pause_reading() override {
     paused_ = true;

@@ -2,9 +2,11 @@
 #define FAIRLEAD_NET_SERVER_DETAIL_ROUTE_TABLE_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/guard/trusted_proxies.hpp>
 #include <fairlead/handshake/request.hpp>
 #include <fairlead/handshake/request_parser.hpp>
 #include <fairlead/handshake/response.hpp>
+#include <fairlead/net/server/admission.hpp>
 #include <fairlead/net/session/detail/session_core.hpp>
 #include <fairlead/time.hpp>
 
@@ -27,6 +29,8 @@ class path_pattern {
   /// The parameters when `path` matches as a whole. A parameter is one segment and not empty.
   std::optional<std::vector<path_param>> match(std::string_view path) const;
 
+  const std::string& text() const noexcept { return pattern_; }
+
  private:
   std::string pattern_;
 };
@@ -39,6 +43,7 @@ class route_table {
   struct session_entry {
     path_pattern pattern;
     std::shared_ptr<session_route> route;
+    std::shared_ptr<rule_set> rules = std::make_shared<rule_set>();
   };
   struct get_entry {
     path_pattern pattern;
@@ -52,12 +57,14 @@ class route_table {
   std::vector<session_entry> sessions;
   std::vector<get_entry> gets;
   std::vector<file_mount> mounts;
+  std::shared_ptr<rule_set> rules = std::make_shared<rule_set>();  // for all sessions
+  trusted_proxies proxies;
   head_limits head{};
   duration handshake_timeout{};
   duration close_timeout{};
 
   /// The route for an upgrade, with its parameters set in `head`; null when there is none.
-  std::shared_ptr<const session_route> find_session(request& head) const;
+  const session_entry* find_session(request& head) const;
 
   /// The answer to a request that does not ask for an upgrade.
   response answer(request& head) const;

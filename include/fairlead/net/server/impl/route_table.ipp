@@ -51,11 +51,11 @@ FAIRLEAD_DECL std::optional<std::vector<path_param>> path_pattern::match(std::st
   return params;
 }
 
-FAIRLEAD_DECL std::shared_ptr<const session_route> route_table::find_session(request& request_head) const {
+FAIRLEAD_DECL const route_table::session_entry* route_table::find_session(request& request_head) const {
   for (const session_entry& entry : sessions) {
     if (auto params = entry.pattern.match(request_head.path())) {
       request_head.set_params(std::move(*params));
-      return entry.route;
+      return &entry;
     }
   }
   return nullptr;

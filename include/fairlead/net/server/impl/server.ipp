@@ -5,7 +5,9 @@
 #include <fairlead/net/link/asio_link.hpp>
 #include <fairlead/net/link/detail/socket.hpp>
 #include <fairlead/net/link/epoll_set.hpp>
+#include <fairlead/net/link/proxied_link.hpp>
 #include <fairlead/net/link/tls_link.hpp>
+#include <fairlead/net/server/detail/connection_limits.hpp>
 #include <fairlead/net/server/detail/http_exchange.hpp>
 #include <fairlead/net/server/detail/listener.hpp>
 #include <fairlead/net/server/detail/route_table.hpp>
@@ -51,13 +53,15 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     return *routes_;
   }
 
-  void add_session(std::string pattern, detail::session_route route) {
+  admission_rules add_session(std::string pattern, detail::session_route route) {
     if (!is_valid(route.options.deflate)) {
       throw std::invalid_argument("the route '" + pattern +
                                   "' has a number in its deflate_options that is out of range");
     }
     auto shared = std::make_shared<detail::session_route>(std::move(route));
-    routes().sessions.push_back({detail::path_pattern(std::move(pattern)), std::move(shared)});
+    auto& sessions = routes().sessions;
+    sessions.push_back({detail::path_pattern(std::move(pattern)), std::move(shared)});
+    return admission_rules(sessions.back().rules);
   }
 
   std::function<void(const session&, std::exception_ptr)> on_error;
@@ -81,7 +85,9 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
 
   void serve(link_ptr connection) {
     seal();
-    begin(first(), std::move(connection));
+    auto place = limits_->enter();
+    if (place == nullptr) return first().counters().count(refusal::server_full);
+    begin(first(), std::move(connection), std::move(place));
   }
 
   void run() {
@@ -145,7 +151,11 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   detail::event_loop& first() noexcept { return *loops_.front(); }
 
   void seal() {
-    if (std::exchange(is_sealed_, true)) return;
+    if (is_sealed_) return;
+    check_rules();
+    is_sealed_ = true;
+    limits_ = std::make_shared<detail::connection_limits>(options_.max_connections, options_.address_limits);
+    routes_->proxies = options_.proxies;
     routes_->head = options_.head;
     routes_->handshake_timeout = options_.handshake_timeout;
     routes_->close_timeout = options_.session.connection.close_timeout;
@@ -153,6 +163,22 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
       entry.route->on_error = on_error;
       entry.route->sink = options_.sink;
     }
+  }
+
+  // A route that nobody could come in at, or that somebody thought was guarded, is no server's.
+  void check_rules() {
+    detail::rule_set& of_all = *routes_->rules;
+    for (auto& entry : routes_->sessions) {
+      const bool has_checks = !of_all.checks.empty() || !entry.rules->checks.empty() ||
+                              entry.route->options.authentication_timeout != duration::zero();
+      if ((of_all.requires_user || entry.rules->requires_user) && !has_checks) {
+        throw std::logic_error(std::string("the route '")
+                                   .append(entry.pattern.text())
+                                   .append("' requires a user, and no check could name one"));
+      }
+      entry.rules->is_sealed = true;
+    }
+    of_all.is_sealed = true;
   }
 
   int open_socket() {
@@ -179,7 +205,28 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   }
 
   void begin(detail::event_loop& l, accepted_socket& owned) {
-    without_memory_lose_one([&] { begin(l, make_link(l, owned)); });
+    without_memory_lose_one([&] {
+      std::unique_ptr<detail::counted_connection> place = limits_->enter();
+      std::optional<refusal> refused;
+      if (place == nullptr) refused = refusal::server_full;
+      const peer_address peer = detail::peer_of(owned.descriptor);
+      const bool is_proxy = options_.proxies.trusts(peer);
+      if (options_.proxy_protocol && !is_proxy) {
+        l.counters().count(refusal::proxy_header);
+        return;
+      }
+      // Whom a proxy speaks for is known when the head is there.
+      if (!refused && !is_proxy) refused = place->identify(peer, l.now());
+      if (refused) return refuse(l, owned, *refused);
+      begin(l, make_link(l, owned), std::move(place));
+    });
+  }
+
+  // Politely, while that costs little: the handshake of TLS would cost more than a connection that is served.
+  void refuse(detail::event_loop& l, accepted_socket& owned, refusal why) {
+    auto place = options_.tls || options_.proxy_protocol ? nullptr : limits_->enter_refused();
+    if (place == nullptr) return l.counters().count(why);
+    detail::http_exchange::begin_refused(l, make_link(l, owned), routes_, std::move(place), why);
   }
 
   link_ptr make_link(detail::event_loop& l, accepted_socket& owned) {
@@ -192,9 +239,10 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     return make_asio_link(std::move(socket));
   }
 
-  void begin(detail::event_loop& l, link_ptr connection) {
+  void begin(detail::event_loop& l, link_ptr connection, std::unique_ptr<detail::counted_connection> place) {
+    if (options_.proxy_protocol) connection = make_proxied_link(std::move(connection));
     if (options_.tls) connection = make_tls_link(l.executor(), std::move(connection), options_.tls);
-    detail::http_exchange::begin(l, std::move(connection), routes_);
+    detail::http_exchange::begin(l, std::move(connection), routes_, std::move(place));
   }
 
   // Out of memory the connection that is being accepted is closed, and the next one may find some again.
@@ -240,6 +288,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
 
   server_options options_;
   std::shared_ptr<detail::route_table> routes_ = std::make_shared<detail::route_table>();
+  std::shared_ptr<detail::connection_limits> limits_;  // once it is sealed
   std::vector<std::unique_ptr<asio::io_context>> own_contexts_;
   std::vector<detail::event_loop*> loops_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work_;
@@ -257,20 +306,23 @@ FAIRLEAD_DECL server::server(asio::io_context& context, server_options options)
 
 FAIRLEAD_DECL server::~server() { impl_->close(); }
 
-FAIRLEAD_DECL void server::route(std::string pattern, handlers callbacks) {
-  route(std::move(pattern), std::move(callbacks), impl_->options().session);
+FAIRLEAD_DECL admission_rules server::route(std::string pattern, handlers callbacks) {
+  return route(std::move(pattern), std::move(callbacks), impl_->options().session);
 }
 
-FAIRLEAD_DECL void server::route(std::string pattern, handlers callbacks, session_options options) {
-  impl_->add_session(std::move(pattern), {std::move(callbacks), nullptr, std::move(options), nullptr});
+FAIRLEAD_DECL admission_rules server::route(std::string pattern, handlers callbacks,
+                                            session_options options) {
+  return impl_->add_session(std::move(pattern), {std::move(callbacks), nullptr, std::move(options), nullptr});
 }
 
-FAIRLEAD_DECL void server::add_coroutine(std::string pattern, erased_coroutine coroutine,
-                                         const session_options* options) {
-  impl_->add_session(
+FAIRLEAD_DECL admission_rules server::add_coroutine(std::string pattern, erased_coroutine coroutine,
+                                                    const session_options* options) {
+  return impl_->add_session(
       std::move(pattern),
       {{}, std::move(coroutine), options != nullptr ? *options : impl_->options().session, nullptr});
 }
+
+FAIRLEAD_DECL admission_rules server::admission() { return admission_rules(impl_->routes().rules); }
 
 FAIRLEAD_DECL void server::get(std::string pattern, std::function<response(const request&)> handler) {
   impl_->routes().gets.push_back({detail::path_pattern(std::move(pattern)), std::move(handler)});

@@ -30,6 +30,17 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 
 class event_loop;
 
+/// Goes when the connection of an endpoint is over, which may be long before the endpoint: a place in a count.
+class connection_place {
+ public:
+  connection_place(const connection_place&) = delete;
+  connection_place& operator=(const connection_place&) = delete;
+  virtual ~connection_place() = default;
+
+ protected:
+  connection_place() noexcept = default;
+};
+
 /// Something that owns a link, from its accept to its close: an HTTP exchange, then maybe a session.
 class endpoint : public link_sink, public wheel_timer {
  public:
@@ -41,6 +52,8 @@ class endpoint : public link_sink, public wheel_timer {
 
   /// Come to an end now.
   virtual void abort() = 0;
+
+  void take_place(std::unique_ptr<connection_place> place) noexcept { place_ = std::move(place); }
 
  protected:
   endpoint() noexcept = default;
@@ -54,6 +67,7 @@ class endpoint : public link_sink, public wheel_timer {
 
   endpoint* next_ = nullptr;
   endpoint* previous_ = nullptr;
+  std::unique_ptr<connection_place> place_;  // null where nobody counts
 };
 
 /// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the

@@ -19,13 +19,17 @@ struct live_counters {
   std::array<counter<std::size_t>, session_state_count> sessions;
   counter<std::uint64_t> opened;
   std::array<counter<std::uint64_t>, 128> closed;
+  std::array<counter<std::uint64_t>, refusal_count> refused;
   live_traffic received;
   live_traffic sent;
   live_drop_counts& drops;
 
+  void count(refusal r) noexcept { refused[static_cast<std::size_t>(r)].add(1); }
+
   void add_to(net_counters& sum) const noexcept {
     for (std::size_t i = 0; i < sessions.size(); ++i) sum.sessions[i] += sessions[i].load();
     for (std::size_t i = 0; i < closed.size(); ++i) sum.closed[i] += closed[i].load();
+    for (std::size_t i = 0; i < refused.size(); ++i) sum.refused[i] += refused[i].load();
     sum.opened += opened.load();
     sum.messages_received += received.messages.load();
     sum.bytes_received += received.bytes.load();

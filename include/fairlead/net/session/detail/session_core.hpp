@@ -56,6 +56,18 @@ struct kept_class {
   message_class view() const noexcept;
 };
 
+/// What is known of a session's peer before it begins.
+struct known_peer {
+  peer_address address;
+  std::string user;  // empty while it has not said so
+  std::shared_ptr<void> data;
+  const std::type_info* data_type = nullptr;
+};
+
+/// A route that differs from `base` in the options of its sessions.
+std::shared_ptr<const session_route> with_options(std::shared_ptr<const session_route> base,
+                                                  session_options options);
+
 /// Why a session does not read.
 enum class pause_reason : unsigned char {
   inbox_full,
@@ -85,7 +97,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   /// \param response  The head that accepts the upgrade.
   /// \param deflate   What it agrees to; null for messages as they are.
   /// \param behind    The bytes that came behind the request.
-  void open(std::string_view response, const deflate_params* deflate, request head,
+  void open(std::string_view response, const deflate_params* deflate, request head, known_peer peer,
             std::span<std::byte> behind);
 
   /// Begins the session of a client. With callbacks nothing is received before begin_receiving().
@@ -200,6 +212,7 @@ class session_core final : public endpoint, public charged_queue, private event_
     return own;
   }
   const session_options& options() const noexcept { return route_->options; }
+  void introduce(known_peer peer);
   void set_up(const deflate_params* deflate);
   void announce();
   void start_route(request head);
@@ -295,7 +308,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   connection connection_;
   std::string_view subprotocol_;
   const session_id id_;
-  const peer_address peer_;
+  peer_address peer_;  // does not change once it is open
   outbox outbox_;
   std::unique_ptr<inbox> inbox_;
   std::unique_ptr<extras> extras_;

@@ -9,24 +9,9 @@
 
 #include <cassert>
 #include <exception>
-#include <span>
 #include <utility>
 
-#include <unistd.h>
-
 namespace fairlead::inline FAIRLEAD_ABI::detail {
-
-// Not a secret: where there is no randomness, which the client's keys say, time and place will do.
-inline std::uint64_t random_loop_number() {
-  std::uint64_t number = 0;
-  try {
-    draw_random(std::as_writable_bytes(std::span(&number, 1)));
-  } catch (const std::system_error&) {
-    number = static_cast<std::uint64_t>(clock::now().time_since_epoch().count()) * 0x9E3779B97F4A7C15 +
-             static_cast<std::uint64_t>(::getpid());
-  }
-  return number;
-}
 
 FAIRLEAD_DECL event_loop::event_loop(asio::io_context& context)
     : context_(context),
@@ -35,7 +20,7 @@ FAIRLEAD_DECL event_loop::event_loop(asio::io_context& context)
       timer_(context),
       recent_(clock::now()),
       counters_(mailbox_->drops),
-      loop_number_(random_loop_number()) {}
+      loop_number_(random_number()) {}
 
 FAIRLEAD_DECL event_loop& event_loop::of(asio::io_context& context) {
   return asio::use_service<event_loops>(context).loop();
@@ -70,6 +55,7 @@ FAIRLEAD_DECL void event_loop::remove(endpoint& e) noexcept {
   if (e.next_ != nullptr) e.next_->previous_ = e.previous_;
   (e.previous_ != nullptr ? e.previous_->next_ : endpoints_) = e.next_;
   e.next_ = e.previous_ = nullptr;
+  e.place_.reset();
   size_.fetch_sub(1, std::memory_order_relaxed);
   if (endpoints_ != nullptr) return;
   rest();

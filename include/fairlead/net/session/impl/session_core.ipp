@@ -36,17 +36,41 @@ FAIRLEAD_DECL session_core::session_core(event_loop& loop, role r, link_ptr l,
 
 FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_order_relaxed); }
 
+FAIRLEAD_DECL std::shared_ptr<const session_route> with_options(std::shared_ptr<const session_route> base,
+                                                                session_options options) {
+  const auto varied = std::make_shared<session_route>();
+  const handlers& callbacks = base->callbacks;
+  // Through `base`, since callbacks and coroutine are one object for all sessions.
+  const auto same = [&base]<class... Args>(const std::function<void(Args...)>& callback) {
+    std::function<void(Args...)> forward;
+    if (callback) {
+      forward = [base, of_base = &callback](Args... args) { (*of_base)(std::forward<Args>(args)...); };
+    }
+    return forward;
+  };
+  varied->callbacks = {same(callbacks.on_open),  same(callbacks.on_message), same(callbacks.on_part),
+                       same(callbacks.on_drain), same(callbacks.on_state),   same(callbacks.on_close)};
+  if (base->coroutine) {
+    varied->coroutine = [base](session ws, request head) {
+      return base->coroutine(std::move(ws), std::move(head));
+    };
+  }
+  varied->options = std::move(options);
+  varied->on_error = base->on_error;
+  varied->sink = base->sink;
+  return varied;
+}
+
 FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
-                                      std::span<std::byte> behind) {
+                                      known_peer peer, std::span<std::byte> behind) {
   add_reference();
   loop_.add(*this);
   const event_loop::turn turn(loop_, *this);
-  if (!options().kept_headers.empty()) {
-    for (const std::string& name : options().kept_headers) {
-      if (const auto value = head.field(name))
-        context().headers.push_back(header_field{name, std::string(*value)});
-    }
+  for (const std::string& name : options().kept_headers) {
+    if (const auto value = head.field(name))
+      context().headers.push_back(header_field{name, std::string(*value)});
   }
+  introduce(std::move(peer));
   set_up(deflate);
   connection_.send_handshake(response);
   link_->start(*this);
@@ -72,6 +96,12 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
   flush();
 }
 
+FAIRLEAD_DECL void session_core::introduce(known_peer peer) {
+  peer_ = peer.address;
+  if (!peer.user.empty()) context().user = std::move(peer.user);
+  if (peer.data != nullptr) set_data(std::move(peer.data), *peer.data_type);
+}
+
 FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
   opened_at_ = loop_.now();
   active_at_.store(opened_at_, std::memory_order_relaxed);
@@ -84,7 +114,7 @@ FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
 // Nothing can fail any more: who is told of the begin is told of the end.
 FAIRLEAD_DECL void session_core::announce() {
   opened_ = true;
-  const bool has_to_authenticate = options().authentication_timeout != duration::zero();
+  const bool has_to_authenticate = options().authentication_timeout != duration::zero() && user().empty();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
   if (has_to_authenticate) {
     connection_.limit_messages(options().unauthenticated_message_size);
