@@ -1,3 +1,4 @@
+#include <fairlead/guard/impl/address_limits.ipp>
 #include <fairlead/guard/impl/forwarded.ipp>
 #include <fairlead/guard/impl/ip_network.ipp>
 #include <fairlead/guard/impl/origin.ipp>
