@@ -1,3 +1,5 @@
+#include <fairlead/guard/impl/address_limits.ipp>
+#include <fairlead/guard/impl/cors_policy.ipp>
 #include <fairlead/guard/impl/forwarded.ipp>
 #include <fairlead/guard/impl/ip_network.ipp>
 #include <fairlead/guard/impl/origin.ipp>
