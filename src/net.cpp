@@ -12,6 +12,7 @@
 #include <fairlead/net/link/impl/tls.ipp>
 #include <fairlead/net/link/impl/tls_link.ipp>
 #include <fairlead/net/server/impl/admission.ipp>
+#include <fairlead/net/server/impl/admission_checks.ipp>
 #include <fairlead/net/server/impl/connection_limits.ipp>
 #include <fairlead/net/server/impl/http_exchange.ipp>
 #include <fairlead/net/server/impl/listener.ipp>

@@ -97,9 +97,10 @@ TEST_CASE("S02: an_origin_is_compared_as_a_whole") {
            row{"HTTPS://good.COM", allowed},
            row{"https://good.com.", allowed},
            row{"https://good.com.:443", allowed},
-           row{"https://good.com..", foreign},
+           row{"https://good.com..", malformed},
+           row{"https://good..com", malformed},
            row{"https://.", malformed},
-           row{"https://.good.com", foreign},
+           row{"https://.good.com", malformed},
            row{"https://good.com/", malformed},
            row{"https://good.com/chat", malformed},
            row{"https://good.com?", malformed},
@@ -167,6 +168,12 @@ TEST_CASE("S02: the_host_field_is_read_like_the_origin") {
   CHECK(verdict(policy, "http://127.0.0.1:9001", "127.0.0.1:9001", false) == allowed);
   CHECK(verdict(policy, "http://localhost:9001", "127.0.0.1:9001", false) == foreign);
   CHECK(verdict(policy, "http://good.com", "good.com:0", false) == foreign);
+  // A host with an empty label is no page's.
+  for (const std::string_view host : {"good.com..", ".good.com", "good..com", "."}) {
+    CAPTURE(host);
+    CHECK(verdict(policy, "https://good.com", host) == foreign);
+    CHECK(verdict(policy, std::string("https://").append(host), host) == malformed);
+  }
 }
 
 TEST_CASE("S02: ipv6_hosts_are_equal_however_they_are_written") {

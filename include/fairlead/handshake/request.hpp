@@ -45,6 +45,10 @@ class request {
   /// `=`, nothing if the name is not there. Throws std::bad_alloc.
   FAIRLEAD_DECL std::optional<std::string> query(std::string_view name) const;
 
+  /// The value of the first cookie of that name, in any Cookie field (RFC 6265 section 5.4), as sent; names depend on
+  /// case. Nothing if there is none.
+  FAIRLEAD_DECL std::optional<std::string_view> cookie(std::string_view name) const noexcept;
+
   /// All fields, in the order sent.
   std::span<const http_field> fields() const noexcept { return data().fields; }
 

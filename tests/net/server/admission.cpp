@@ -1,4 +1,5 @@
 #include <fairlead/net/server/admission.hpp>
+#include <fairlead/net/server/admission_checks.hpp>
 
 #include <net/session/session_support.hpp>
 #include <support/catch.hpp>
@@ -456,4 +457,55 @@ TEST_CASE("S02: the origins of one route are not those of another, and the serve
   REQUIRE(s.run_until([&] { return s.server().connection_count() == 0; }));
   CHECK(ask(s, "/first", "Origin: https://b.example\r\n").status == 403);
   CHECK(ask(s, "/second", "Origin: https://a.example\r\n").status == 403);
+}
+
+TEST_CASE("a_token_is_taken_from_where_clients_can_send_it") {
+  stage s(any_form());
+  std::vector<std::string> tokens;
+  s.server().route("/", handlers{}).check([&](admission& a) -> verdict {
+    if (const auto token = bearer_token(a.head())) {
+      tokens.emplace_back(*token);
+    } else if (const auto offered = subprotocol_token(a)) {
+      tokens.emplace_back(*offered);
+    } else if (const auto cookie = a.head().cookie("token")) {
+      tokens.emplace_back(*cookie);
+    } else {
+      return refuse(http_status::unauthorized, "Missing token");
+    }
+    return std::nullopt;
+  });
+  enter(s, "/", "Authorization: bearer  abc\r\n");
+  const auto page = enter(s, "/", "Sec-WebSocket-Protocol: auth, def\r\n");
+  CHECK(field_in(page->head, "Sec-WebSocket-Protocol") == "auth");
+  const auto cookie = enter(s, "/", "Cookie: token=ghi\r\nSec-WebSocket-Protocol: auth\r\n");
+  CHECK(field_in(cookie->head, "Sec-WebSocket-Protocol").empty());
+  CHECK((tokens == std::vector<std::string>{"abc", "def", "ghi"}));
+  for (const char* none : {"", "Authorization: Bearer \r\n", "Authorization: Basic abc\r\n", "Authorization: Bear\r\n",
+                           "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
+                           "Sec-WebSocket-Protocol: def, auth\r\n"}) {
+    const auto c = s.connect();
+    c->upgrade("/", none);
+    REQUIRE(s.run_until([&] { return c->is_over(); }));
+    CHECK(c->status() == 401);
+    CHECK(c->body == "Missing token\n");
+  }
+}
+
+TEST_CASE("clients_are_refused_for_their_address_or_what_they_call_themselves") {
+  server_options options;
+  options.proxies.trust("127.0.0.0/8");
+  stage s(link_form::epoll, options);
+  s.server().route("/", handlers{}).check(refuse_addresses({ip_network("192.0.2.0/24")})).check(refuse_user_agents());
+  constexpr std::string_view agent = "User-Agent: Mozilla/5.0\r\n";
+  const auto from = [&](std::string_view address) {
+    return std::string(agent).append("X-Forwarded-For: ").append(address).append("\r\n");
+  };
+  enter(s, "/", agent);
+  enter(s, "/", from("192.0.3.1"));
+  enter(s, "/", "User-Agent: ten bytes!\r\n");
+  REQUIRE(s.run_until([&] { return s.server().connection_count() == 0; }));
+  CHECK(ask(s, "/", from("192.0.2.255")).status == 403);
+  CHECK(ask(s, "/").status == 403);
+  CHECK(ask(s, "/", "User-Agent: ninebytes\r\n").status == 403);
+  CHECK(ask(s, "/", "User-Agent: ExampleBot/2.1 (+https://example.com)\r\n").status == 403);
 }

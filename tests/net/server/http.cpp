@@ -338,3 +338,30 @@ TEST_CASE("a_client_that_half_closes_after_its_request_gets_its_answer") {
   REQUIRE(s.run_until([&] { return peer->is_over(); }));
   CHECK(peer->body.size() == large.size());
 }
+
+TEST_CASE("pages_of_allowed_origins_may_read_answers_and_ask_first") {
+  stage s(any_form());
+  s.server().cors(cors_policy().allow("https://app.example.com"));
+  s.server().get("/page", [](const request&) { return text_response(http_status::ok, "a page\n"); });
+  const auto with_origin = [](std::string_view method, std::string_view origin,
+                              std::string_view fields = {}) {
+    return std::string(method)
+        .append(" /page HTTP/1.1\r\nHost: localhost\r\nOrigin: ")
+        .append(origin)
+        .append("\r\n")
+        .append(fields)
+        .append("\r\n");
+  };
+  const answer allowed = ask(s, with_origin("GET", "https://app.example.com"));
+  CHECK(allowed.status == 200);
+  CHECK(allowed.body == "a page\n");
+  CHECK(allowed.field("Access-Control-Allow-Origin") == "https://app.example.com");
+  const answer other = ask(s, with_origin("GET", "https://evil.example"));
+  CHECK(other.status == 200);
+  CHECK(other.field("Access-Control-Allow-Origin").empty());
+  CHECK(other.field("Vary") == "Origin");
+  const std::string wanted = "Access-Control-Request-Method: GET\r\n";
+  CHECK(ask(s, with_origin("OPTIONS", "https://app.example.com", wanted)).status == 204);
+  CHECK(ask(s, with_origin("OPTIONS", "https://evil.example", wanted)).status == 403);
+  CHECK(ask(s, with_origin("OPTIONS", "https://app.example.com")).status == 405);
+}

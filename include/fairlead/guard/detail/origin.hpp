@@ -26,13 +26,13 @@ struct web_origin {
 };
 
 /// Reads `scheme://host[:port]` and nothing else: no path, no user, no bytes beyond ASCII; `null` is none. The
-/// host is one that is_host() takes. Throws std::bad_alloc.
+/// host is one that is_host() takes, and has no empty label. Throws std::bad_alloc.
 FAIRLEAD_DECL std::optional<web_origin> parse_origin(std::string_view text);
 
 /// The origin of pages that the server sends which that Host field names.
 FAIRLEAD_DECL std::optional<web_origin> server_origin(std::string_view host, bool secure);
 
-/// As browsers write it: the port only where it is not the scheme's own. At most 11 bytes longer than what was read,
+/// As browsers write it: the port only where it is not the scheme's own. At most 32 bytes longer than what was read,
 /// all of them printable ASCII without quotes.
 FAIRLEAD_DECL std::string to_string(const web_origin& origin);
 

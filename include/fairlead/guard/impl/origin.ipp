@@ -40,6 +40,12 @@ inline std::string canonical_ipv6(std::string_view bracketed) {
                                                      : std::string("[::ffff:").append(text).append("]");
 }
 
+/// Also of an empty name.
+inline bool has_empty_label(std::string_view host) noexcept {
+  return host.empty() || host.starts_with('.') || host.ends_with('.') ||
+         host.find("..") != std::string_view::npos;
+}
+
 FAIRLEAD_DECL std::optional<web_origin> parse_origin(std::string_view text) {
   if (text.size() > max_origin_size) return std::nullopt;
   const std::size_t end = text.find(scheme_end);
@@ -54,7 +60,7 @@ FAIRLEAD_DECL std::optional<web_origin> parse_origin(std::string_view text) {
   std::string_view host = authority.substr(0, host_size);
   if (host.ends_with('.')) host.remove_suffix(1);
   origin.host = is_ipv6 ? canonical_ipv6(host) : to_lower(std::string(host));
-  if (origin.host.empty()) return std::nullopt;
+  if (has_empty_label(origin.host)) return std::nullopt;
   origin.port = port_of_scheme(origin.scheme);
   if (host_size == authority.size()) return origin;
   unsigned port = 0;
@@ -83,11 +89,6 @@ inline bool may_have_labels_before(std::string_view host) noexcept {
   return last.find_first_not_of("0123456789") != std::string_view::npos;
 }
 
-/// A name that a user could have meant: no empty label.
-inline bool has_empty_label(std::string_view host) noexcept {
-  return host.starts_with('.') || host.ends_with('.') || host.find("..") != std::string_view::npos;
-}
-
 FAIRLEAD_DECL void origin_list::add(std::string_view text) {
   if (text == "null") {
     has_null_ = true;
@@ -97,8 +98,7 @@ FAIRLEAD_DECL void origin_list::add(std::string_view text) {
   const std::size_t star = text.find("://*.");
   if (star != std::string_view::npos) without_star.erase(star + scheme_end.size(), 2);
   auto origin = parse_origin(without_star);
-  const bool is_valid = origin && !has_empty_label(origin->host) &&
-                        (star == std::string_view::npos || may_have_labels_before(origin->host));
+  const bool is_valid = origin && (star == std::string_view::npos || may_have_labels_before(origin->host));
   if (!is_valid) {
     throw std::invalid_argument(
         std::string("not an origin such as https://example.com or https://*.example.com: '")
@@ -111,7 +111,7 @@ FAIRLEAD_DECL void origin_list::add(std::string_view text) {
 FAIRLEAD_DECL bool origin_list::contains(const web_origin& origin) const noexcept {
   if (std::find(exact_.begin(), exact_.end(), origin) != exact_.end()) return true;
   const std::size_t dot = origin.host.find('.');
-  if (dot == std::string::npos || dot == 0) return false;
+  if (dot == std::string::npos) return false;
   const std::string_view parent = std::string_view(origin.host).substr(dot + 1);
   return std::any_of(parents_.begin(), parents_.end(), [&](const web_origin& p) {
     return p.host == parent && p.scheme == origin.scheme && p.port == origin.port;

@@ -25,6 +25,21 @@ FAIRLEAD_DECL std::optional<std::string> request::query(std::string_view name) c
   return std::nullopt;
 }
 
+FAIRLEAD_DECL std::optional<std::string_view> request::cookie(std::string_view name) const noexcept {
+  for (const http_field& field : fields()) {
+    if (!equals_ignoring_case(field.name, "Cookie")) continue;
+    std::string_view rest = field.value;
+    while (!rest.empty()) {
+      const std::size_t end = rest.find(';');
+      const std::string_view pair = trim_white_space(rest.substr(0, end));
+      const std::size_t equals = pair.find('=');
+      if (equals != std::string_view::npos && pair.substr(0, equals) == name) return pair.substr(equals + 1);
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    }
+  }
+  return std::nullopt;
+}
+
 FAIRLEAD_DECL std::string_view request::param(std::string_view name) const noexcept {
   for (const path_param& each : data().params) {
     if (each.name == name) return each.value;

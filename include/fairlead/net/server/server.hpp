@@ -3,6 +3,7 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/guard/address_limits.hpp>
+#include <fairlead/guard/cors_policy.hpp>
 #include <fairlead/guard/trusted_proxies.hpp>
 #include <fairlead/handshake/request.hpp>
 #include <fairlead/handshake/request_parser.hpp>
@@ -146,6 +147,10 @@ class server {
 
   /// Says who may come in at any route: its checks come before those of the route.
   admission_rules admission();
+
+  /// Lets pages of other origins read what get(), health(), ready() and files() answer (CORS, in the Fetch standard),
+  /// and answers their preflight requests. Without it browsers keep the answers from them.
+  void cors(cors_policy policy);
 
   /// Answers GET and HEAD at `pattern`, on the connection's thread. What the handler throws becomes 500, as
   /// does a response that encode() refuses; on_error() is not told.

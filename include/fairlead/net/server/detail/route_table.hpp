@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_SERVER_DETAIL_ROUTE_TABLE_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/guard/cors_policy.hpp>
 #include <fairlead/guard/trusted_proxies.hpp>
 #include <fairlead/handshake/request.hpp>
 #include <fairlead/handshake/request_parser.hpp>
@@ -59,6 +60,7 @@ class route_table {
   std::vector<file_mount> mounts;
   std::shared_ptr<rule_set> rules = std::make_shared<rule_set>();  // for all sessions
   trusted_proxies proxies;
+  std::optional<cors_policy> cors;  // of what is no session
   head_limits head{};
   duration handshake_timeout{};
   duration close_timeout{};
@@ -68,6 +70,9 @@ class route_table {
 
   /// The answer to a request that does not ask for an upgrade.
   response answer(request& head) const;
+
+ private:
+  response find_answer(request& head) const;
 };
 
 }  // namespace fairlead

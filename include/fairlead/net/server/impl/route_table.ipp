@@ -62,6 +62,14 @@ FAIRLEAD_DECL const route_table::session_entry* route_table::find_session(reques
 }
 
 FAIRLEAD_DECL response route_table::answer(request& request_head) const {
+  if (!cors) return find_answer(request_head);
+  if (cors_policy::is_preflight(request_head)) return cors->preflight(request_head);
+  response found = find_answer(request_head);
+  for (header_field& field : cors->fields_for(request_head)) found.fields.push_back(std::move(field));
+  return found;
+}
+
+FAIRLEAD_DECL response route_table::find_answer(request& request_head) const {
   const auto answer_with = [&](const get_handler& handler) {
     if (request_head.method() != "GET" && request_head.method() != "HEAD") {
       response refusal =

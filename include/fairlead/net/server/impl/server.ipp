@@ -324,6 +324,8 @@ FAIRLEAD_DECL admission_rules server::add_coroutine(std::string pattern, erased_
 
 FAIRLEAD_DECL admission_rules server::admission() { return admission_rules(impl_->routes().rules); }
 
+FAIRLEAD_DECL void server::cors(cors_policy policy) { impl_->routes().cors = std::move(policy); }
+
 FAIRLEAD_DECL void server::get(std::string pattern, std::function<response(const request&)> handler) {
   impl_->routes().gets.push_back({detail::path_pattern(std::move(pattern)), std::move(handler)});
 }
