@@ -480,9 +480,9 @@ TEST_CASE("a_token_is_taken_from_where_clients_can_send_it") {
   const auto cookie = enter(s, "/", "Cookie: token=ghi\r\nSec-WebSocket-Protocol: auth\r\n");
   CHECK(field_in(cookie->head, "Sec-WebSocket-Protocol").empty());
   CHECK((tokens == std::vector<std::string>{"abc", "def", "ghi"}));
-  for (const char* none : {"", "Authorization: Bearer \r\n", "Authorization: Basic abc\r\n", "Authorization: Bear\r\n",
-                           "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n",
-                           "Sec-WebSocket-Protocol: def, auth\r\n"}) {
+  for (const char* none :
+       {"", "Authorization: Bearer \r\n", "Authorization: Basic abc\r\n", "Authorization: Bear\r\n",
+        "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n", "Sec-WebSocket-Protocol: def, auth\r\n"}) {
     const auto c = s.connect();
     c->upgrade("/", none);
     REQUIRE(s.run_until([&] { return c->is_over(); }));
@@ -495,7 +495,10 @@ TEST_CASE("clients_are_refused_for_their_address_or_what_they_call_themselves") 
   server_options options;
   options.proxies.trust("127.0.0.0/8");
   stage s(link_form::epoll, options);
-  s.server().route("/", handlers{}).check(refuse_addresses({ip_network("192.0.2.0/24")})).check(refuse_user_agents());
+  s.server()
+      .route("/", handlers{})
+      .check(refuse_addresses({ip_network("192.0.2.0/24")}))
+      .check(refuse_user_agents());
   constexpr std::string_view agent = "User-Agent: Mozilla/5.0\r\n";
   const auto from = [&](std::string_view address) {
     return std::string(agent).append("X-Forwarded-For: ").append(address).append("\r\n");

@@ -32,7 +32,8 @@ FAIRLEAD_DECL admission_check refuse_user_agents(std::vector<std::string> words,
 FAIRLEAD_DECL std::optional<std::string_view> bearer_token(const request& head) noexcept {
   constexpr std::string_view scheme = "Bearer ";
   const std::string_view credentials = head.field("Authorization").value_or(std::string_view());
-  if (head.count("Authorization") != 1 || !equals_ignoring_case(credentials.substr(0, scheme.size()), scheme)) {
+  if (head.count("Authorization") != 1 ||
+      !equals_ignoring_case(credentials.substr(0, scheme.size()), scheme)) {
     return std::nullopt;
   }
   const std::string_view token = trim_white_space(credentials.substr(scheme.size()));
