@@ -3,6 +3,7 @@
 
 /// All of fairlead but the links that only a driver of its own needs.
 #include <fairlead/net/client/client.hpp>
+#include <fairlead/net/server/inherited_sockets.hpp>
 #include <fairlead/net/server/server.hpp>
 #include <fairlead/net/session/session.hpp>
 #include <fairlead/version.hpp>

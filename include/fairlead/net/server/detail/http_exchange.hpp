@@ -21,10 +21,14 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 class http_exchange final : public endpoint {
  public:
   /// Serves `l` with `routes` on the loop's thread.
-  static void begin(event_loop& loop, link_ptr l, std::shared_ptr<const route_table> routes);
+  ///
+  /// \param server  The connections of the server on this loop, of which this is one from now on.
+  static void begin(event_loop& loop, endpoint_group& server, link_ptr l,
+                    std::shared_ptr<const route_table> routes);
 
  private:
-  http_exchange(event_loop& loop, link_ptr l, std::shared_ptr<const route_table> routes);
+  http_exchange(event_loop& loop, endpoint_group& server, link_ptr l,
+                std::shared_ptr<const route_table> routes);
   ~http_exchange() override = default;
 
   std::span<std::byte> read_room() override { return {}; }

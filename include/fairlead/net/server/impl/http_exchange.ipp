@@ -6,17 +6,29 @@
 #include <fairlead/handshake/upgrade.hpp>
 #include <fairlead/net/server/detail/http_exchange.hpp>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <exception>
 #include <new>
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, link_ptr l,
+// To a client that a server which drains cannot take.
+inline response elsewhere_response(std::chrono::milliseconds retry_after) {
+  response answer = text_response(http_status::service_unavailable, "this server is restarting\n");
+  const auto seconds =
+      std::max(std::chrono::ceil<std::chrono::seconds>(retry_after).count(), std::int64_t{1});
+  answer.add("Retry-After", std::to_string(seconds));
+  return answer;
+}
+
+FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, endpoint_group& server, link_ptr l,
                                         std::shared_ptr<const route_table> routes) {
-  auto* const exchange = new http_exchange(loop, std::move(l), std::move(routes));
+  auto* const exchange = new http_exchange(loop, server, std::move(l), std::move(routes));
   try {
     exchange->link_->start(*exchange);
   } catch (const std::system_error&) {  // the system watches no more descriptors
@@ -27,12 +39,12 @@ FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, link_ptr l,
   }
 }
 
-FAIRLEAD_DECL http_exchange::http_exchange(event_loop& loop, link_ptr l,
+FAIRLEAD_DECL http_exchange::http_exchange(event_loop& loop, endpoint_group& server, link_ptr l,
                                            std::shared_ptr<const route_table> routes)
     : loop_(loop), link_(std::move(l)), routes_(std::move(routes)), parser_(routes_->head) {
   // From the accept, not from the last byte: who sends one byte now and then is not waited for.
   loop_.schedule_in(*this, routes_->handshake_timeout);
-  loop_.add(*this);
+  loop_.add(*this, server);
 }
 
 FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
@@ -64,7 +76,9 @@ FAIRLEAD_DECL void http_exchange::on_head(std::span<std::byte> behind) {
   upgrade_request wanted;
   response answer;
   try {
-    if (wants_upgrade(head)) {
+    if (wants_upgrade(head) && group().leaving() != nullptr) {
+      answer = elsewhere_response(group().leaving()->retry_after());
+    } else if (wants_upgrade(head)) {
       route = routes_->find_session(head);
       wanted = check_upgrade(head);
       if (route == nullptr) {
@@ -102,9 +116,10 @@ FAIRLEAD_DECL void http_exchange::upgrade(std::shared_ptr<const session_route> r
   } catch (const std::bad_alloc&) {
     return end();
   }
+  endpoint_group& server = group();
   end();  // the link has another sink from here on
   try {
-    core->open(answer, deflate ? &deflate->params : nullptr, std::move(head), behind);
+    core->open(server, answer, deflate ? &deflate->params : nullptr, std::move(head), behind);
   } catch (const std::exception&) {
     // Out of memory, or the link cannot be watched: its turn has ended it.
   }

@@ -36,10 +36,11 @@ FAIRLEAD_DECL session_core::session_core(event_loop& loop, role r, link_ptr l,
 
 FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_order_relaxed); }
 
-FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
+FAIRLEAD_DECL void session_core::open(endpoint_group& server, std::string_view response,
+                                      const deflate_params* deflate, request head,
                                       std::span<std::byte> behind) {
   add_reference();
-  loop_.add(*this);
+  loop_.add(*this, server);
   const event_loop::turn turn(loop_, *this);
   if (!options().kept_headers.empty()) {
     for (const std::string& name : options().kept_headers) {
@@ -369,6 +370,10 @@ FAIRLEAD_DECL void session_core::serve_dirty() {
 
 FAIRLEAD_DECL void session_core::stop() {
   if (lingering_) return abort();
+  if (std::exchange(leaving_, false)) {  // its queue has waited long enough
+    close_at_ = std::min(close_at_, in_close_timeout());
+    return schedule_by(close_at_);
+  }
   try_close(close_code::going_away, "the server is shutting down");
 }
 
