@@ -11,6 +11,7 @@
 #include <fairlead/guard/trusted_proxies.hpp>
 #include <fairlead/net/client/client.hpp>
 #include <fairlead/net/server/admission_checks.hpp>
+#include <fairlead/net/server/inherited_sockets.hpp>
 #include <fairlead/net/server/server.hpp>
 #include <fairlead/net/session/session.hpp>
 #include <fairlead/version.hpp>

@@ -14,11 +14,15 @@
 #include <fairlead/net/server/impl/admission.ipp>
 #include <fairlead/net/server/impl/admission_checks.ipp>
 #include <fairlead/net/server/impl/connection_limits.ipp>
+#include <fairlead/net/server/impl/handover.ipp>
 #include <fairlead/net/server/impl/http_exchange.ipp>
+#include <fairlead/net/server/impl/inherited_sockets.ipp>
 #include <fairlead/net/server/impl/listener.ipp>
 #include <fairlead/net/server/impl/route_table.ipp>
 #include <fairlead/net/server/impl/server.ipp>
 #include <fairlead/net/server/impl/static_files.ipp>
+#include <fairlead/net/session/impl/departure.ipp>
+#include <fairlead/net/session/impl/endpoint.ipp>
 #include <fairlead/net/session/impl/event_loop.ipp>
 #include <fairlead/net/session/impl/inbox.ipp>
 #include <fairlead/net/session/impl/lagging_sessions.ipp>

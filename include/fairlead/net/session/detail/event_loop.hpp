@@ -4,6 +4,7 @@
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link/link.hpp>
+#include <fairlead/net/session/detail/endpoint.hpp>
 #include <fairlead/net/session/detail/lagging_sessions.hpp>
 #include <fairlead/net/session/detail/live_counters.hpp>
 #include <fairlead/net/session/detail/mailbox.hpp>
@@ -27,48 +28,6 @@
 #include <vector>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
-
-class event_loop;
-
-/// Goes when the connection of an endpoint is over, which may be long before the endpoint: a place in a count.
-class connection_place {
- public:
-  connection_place(const connection_place&) = delete;
-  connection_place& operator=(const connection_place&) = delete;
-  virtual ~connection_place() = default;
-
- protected:
-  connection_place() noexcept = default;
-};
-
-/// Something that owns a link, from its accept to its close: an HTTP exchange, then maybe a session.
-class endpoint : public link_sink, public wheel_timer {
- public:
-  endpoint(const endpoint&) = delete;
-  endpoint& operator=(const endpoint&) = delete;
-
-  /// The server stops: come to an end within the close timeout.
-  virtual void stop() = 0;
-
-  /// Come to an end now.
-  virtual void abort() = 0;
-
-  void take_place(std::unique_ptr<connection_place> place) noexcept { place_ = std::move(place); }
-
- protected:
-  endpoint() noexcept = default;
-  ~endpoint() override = default;
-
- private:
-  friend class event_loop;
-
-  /// The context is being destroyed: let go of the link and call nobody.
-  virtual void drop() noexcept = 0;
-
-  endpoint* next_ = nullptr;
-  endpoint* previous_ = nullptr;
-  std::unique_ptr<connection_place> place_;  // null where nobody counts
-};
 
 /// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the
 /// mailbox for other threads, and the list of sessions with something to write. All functions on the
@@ -94,15 +53,16 @@ class event_loop {
 
   /// The sessions and exchanges that own a link; may be read from any thread.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
-  void add(endpoint& e) noexcept;
   void remove(endpoint& e) noexcept;
 
-  /// Called when the last endpoint is gone.
-  std::function<void()> on_empty;
+  /// Of no server: they end with the context, or by themselves.
+  void add(endpoint& e) noexcept { add(e, of_nobody_); }
 
-  /// Calls stop() or abort() of every endpoint.
-  void stop_all();
-  void abort_all();
+  /// \param group  Of this loop.
+  void add(endpoint& e, endpoint_group& group) noexcept;
+
+  /// A group for a server's endpoints. It stays as long as it has any.
+  std::shared_ptr<endpoint_group> make_group();
 
   live_counters& counters() noexcept { return counters_; }
   session_id next_id() noexcept { return {loop_number_, ++session_number_}; }
@@ -161,8 +121,6 @@ class event_loop {
   };
 
  private:
-  template <class Function>
-  void for_each(Function f);
   void arm_timer();
   void rest();
   void flush_dirty();
@@ -182,7 +140,8 @@ class event_loop {
   std::uint64_t session_number_ = 0;
   std::vector<std::unique_ptr<lagging_sessions>> lagging_;  // one for each budget
   std::vector<core_ptr> dirty_;
-  endpoint* endpoints_ = nullptr;
+  endpoint_group of_nobody_{*this};
+  std::vector<std::shared_ptr<endpoint_group>> groups_;
   std::atomic<std::size_t> size_ = 0;
   session* handle_ = nullptr;
 };

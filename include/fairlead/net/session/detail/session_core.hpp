@@ -94,11 +94,12 @@ class session_core final : public endpoint, public charged_queue, private event_
 
   /// Begins the session of a server.
   ///
+  /// \param server    Its sessions, of which this is one from now on.
   /// \param response  The head that accepts the upgrade.
   /// \param deflate   What it agrees to; null for messages as they are.
   /// \param behind    The bytes that came behind the request.
-  void open(std::string_view response, const deflate_params* deflate, request head, known_peer peer,
-            std::span<std::byte> behind);
+  void open(endpoint_group& server, std::string_view response, const deflate_params* deflate, request head,
+            known_peer peer, std::span<std::byte> behind);
 
   /// Begins the session of a client. With callbacks nothing is received before begin_receiving().
   ///
@@ -142,6 +143,9 @@ class session_core final : public endpoint, public charged_queue, private event_
   void set_data(std::shared_ptr<void> data, const std::type_info& type);
   void* find_data(const std::type_info& type) const noexcept;
 
+  bool is_session() const noexcept override { return true; }
+  bool may_leave() const noexcept override { return is_open(); }
+  void leave(time_point by, std::string reason) override;
   void stop() override;
   void abort() override;
 
@@ -296,7 +300,8 @@ class session_core final : public endpoint, public charged_queue, private event_
   // --- Closing: session_closing.ipp
 
   void disconnect(errc why);
-  void request_close(close_code code, std::string reason);
+  void request_close(close_code code, std::string reason, time_point by);
+  time_point in_close_timeout();
   void close_when_drained();
   void finish(close_info info);
   void report_end(const close_info& info);
@@ -347,6 +352,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   bool resume_wanted_ = false;
   bool at_eof_ = false;
   bool lingering_ = false;
+  bool leaving_ = false;     // told by a drain: what is queued has until close_at_
   bool parts_open_ = false;  // the last of them is still to be given to send_part()
   bool dirty_ = false;
 };
@@ -355,6 +361,7 @@ class session_core final : public endpoint, public charged_queue, private event_
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/session/impl/endpoint.ipp>
 #include <fairlead/net/session/impl/event_loop.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>

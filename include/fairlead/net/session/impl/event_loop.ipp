@@ -36,30 +36,28 @@ FAIRLEAD_DECL lagging_sessions& event_loop::lagging(const std::shared_ptr<memory
 
 FAIRLEAD_DECL void event_loop::shut_down() {
   mailbox_->close();
-  while (endpoints_ != nullptr) {
-    endpoint& e = *endpoints_;
-    remove(e);
-    e.drop();
-  }
+  of_nobody_.drop_all();
+  for (const auto& group : groups_) group->drop_all();
   dirty_.clear();
 }
 
-FAIRLEAD_DECL void event_loop::add(endpoint& e) noexcept {
-  e.next_ = endpoints_;
-  if (endpoints_ != nullptr) endpoints_->previous_ = &e;
-  endpoints_ = &e;
+FAIRLEAD_DECL std::shared_ptr<endpoint_group> event_loop::make_group() {
+  std::erase_if(groups_, [](const auto& group) { return group.use_count() == 1 && group->size() == 0; });
+  return groups_.emplace_back(std::make_shared<endpoint_group>(*this));
+}
+
+FAIRLEAD_DECL void event_loop::add(endpoint& e, endpoint_group& group) noexcept {
+  group.add(e);
   size_.fetch_add(1, std::memory_order_relaxed);
 }
 
 FAIRLEAD_DECL void event_loop::remove(endpoint& e) noexcept {
-  if (e.next_ != nullptr) e.next_->previous_ = e.previous_;
-  (e.previous_ != nullptr ? e.previous_->next_ : endpoints_) = e.next_;
-  e.next_ = e.previous_ = nullptr;
+  endpoint_group& group = e.group();
+  group.remove(e);
   e.place_.reset();
   size_.fetch_sub(1, std::memory_order_relaxed);
-  if (endpoints_ != nullptr) return;
-  rest();
-  if (on_empty) on_empty();
+  if (size() == 0) rest();
+  if (group.size() == 0 && group.on_empty) group.on_empty();
 }
 
 // Without this, run() would not return before the time of a deadline that was cancelled long ago.
@@ -67,25 +65,6 @@ FAIRLEAD_DECL void event_loop::rest() {
   timer_.cancel();
   timer_at_ = time_point::max();
   if (!wheel_.empty()) arm_timer();
-}
-
-// Calls `f` for each endpoint; `f` may end the one it is given, but no other.
-template <class Function>
-void event_loop::for_each(Function f) {
-  for (endpoint* e = endpoints_; e != nullptr;) {
-    endpoint* const next = e->next_;
-    f(*e);
-    e = next;
-  }
-}
-
-FAIRLEAD_DECL void event_loop::stop_all() {
-  for_each([](endpoint& e) { e.stop(); });
-}
-
-FAIRLEAD_DECL void event_loop::abort_all() {
-  // A callback may end another endpoint, so from the front each time.
-  while (endpoints_ != nullptr) endpoints_->abort();
 }
 
 FAIRLEAD_DECL void event_loop::schedule(wheel_timer& t, time_point deadline) {

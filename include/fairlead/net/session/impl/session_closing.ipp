@@ -11,20 +11,32 @@ FAIRLEAD_DECL std::error_code session_core::try_close(close_code code, std::stri
   if (const std::error_code error = connection::check_close(code, reason)) return error;
   if (!accepting_.exchange(false)) return errc::closed;
   if (mailbox_->is_current()) {
-    request_close(code, std::string(reason));
+    request_close(code, std::string(reason), in_close_timeout());
   } else {
-    on_own_thread([code, text = std::string(reason)](session_core& self) { self.request_close(code, text); });
+    on_own_thread([code, text = std::string(reason)](session_core& self) {
+      self.request_close(code, text, self.in_close_timeout());
+    });
   }
   return {};
 }
 
-FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reason) {
+FAIRLEAD_DECL time_point session_core::in_close_timeout() {
+  return deadline_after(loop_.now(), options().connection.close_timeout);
+}
+
+FAIRLEAD_DECL void session_core::leave(time_point by, std::string reason) {
+  accepting_ = false;
+  leaving_ = true;
+  request_close(close_code::service_restart, std::move(reason), by);
+}
+
+FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reason, time_point by) {
   if (finished_) return;
   if (state() != session_state::closing) enter(session_state::closing);
   release_sources();
   more().close = close_request{code, std::move(reason)};
-  // From now, not from the close frame: a peer that does not read must not hold up the end.
-  close_at_ = deadline_after(loop_.now(), options().connection.close_timeout);
+  // Counted from now, not from the close frame: a peer that does not read must not hold up the end.
+  close_at_ = by;
   schedule_by(close_at_);
   touch();
 }
@@ -51,7 +63,7 @@ FAIRLEAD_DECL void session_core::disconnect(errc why) {
   ended_with_ = why;
   outbox_.clear(drop_reason::closed);
   complete_senders(errc::queue_full);
-  request_close(close_code::try_again_later, ended_with_.message());
+  request_close(close_code::try_again_later, ended_with_.message(), in_close_timeout());
 }
 
 FAIRLEAD_DECL void session_core::close_when_drained() {

@@ -61,10 +61,11 @@ FAIRLEAD_DECL std::shared_ptr<const session_route> with_options(std::shared_ptr<
   return varied;
 }
 
-FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
-                                      known_peer peer, std::span<std::byte> behind) {
+FAIRLEAD_DECL void session_core::open(endpoint_group& server, std::string_view response,
+                                      const deflate_params* deflate, request head, known_peer peer,
+                                      std::span<std::byte> behind) {
   add_reference();
-  loop_.add(*this);
+  loop_.add(*this, server);
   const event_loop::turn turn(loop_, *this);
   for (const std::string& name : options().kept_headers) {
     if (const auto value = head.field(name))
@@ -399,6 +400,10 @@ FAIRLEAD_DECL void session_core::serve_dirty() {
 
 FAIRLEAD_DECL void session_core::stop() {
   if (lingering_) return abort();
+  if (std::exchange(leaving_, false)) {  // its queue has waited long enough
+    close_at_ = std::min(close_at_, in_close_timeout());
+    return schedule_by(close_at_);
+  }
   try_close(close_code::going_away, "the server is shutting down");
 }
 
