@@ -29,4 +29,5 @@
 #include <fairlead/net/session/impl/session_receiving.ipp>
 #include <fairlead/net/session/impl/session_sending.ipp>
 #include <fairlead/net/session/impl/session_timing.ipp>
+#include <fairlead/net/session/impl/shared_context.ipp>
 #include <fairlead/net/session/impl/timer_wheel.ipp>

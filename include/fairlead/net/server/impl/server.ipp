@@ -40,7 +40,8 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   }
 
   impl(asio::io_context& context, server_options options) : options_(std::move(options)) {
-    loops_.push_back(&detail::event_loop::of(context));
+    loops_ = asio::use_service<detail::event_loops>(context).all();
+    if (first().is_shared()) options_.link = link_kind::asio;
   }
 
   const server_options& options() const noexcept { return options_; }
@@ -80,6 +81,9 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   }
 
   void serve(link_ptr connection) {
+    if (first().is_shared()) {
+      throw std::logic_error("on an io_context that several threads run a server makes its links itself");
+    }
     seal();
     begin(first(), std::move(connection));
   }
@@ -120,6 +124,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   /// The server goes: no handler of its own may run any more.
   void close() noexcept {
     close_listener();
+    if (own_contexts_.empty()) return;
     for (detail::event_loop* const l : loops_) l->on_empty = nullptr;
   }
 
@@ -172,10 +177,14 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   void place(int socket) {
     detail::set_no_delay(socket);
     accepted_socket owned(socket);
-    detail::event_loop& l = **std::ranges::min_element(loops_, {}, &detail::event_loop::size);
+    detail::event_loop& l = detail::fewest_of(loops_);
     if (&l == &first()) return begin(l, owned);
-    without_memory_lose_one(
-        [&] { asio::post(l.executor(), [this, &l, mine = std::move(owned)]() mutable { begin(l, mine); }); });
+    without_memory_lose_one([&] {
+      asio::post(l.executor(), [weak = weak_from_this(), &l, mine = std::move(owned),
+                                coming = detail::expected_endpoint(l.letters())]() mutable {
+        if (const auto self = weak.lock()) self->begin(l, mine);
+      });
+    });
   }
 
   void begin(detail::event_loop& l, accepted_socket& owned) {
