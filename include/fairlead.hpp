@@ -5,6 +5,7 @@
 #include <fairlead/net/client/client.hpp>
 #include <fairlead/net/server/server.hpp>
 #include <fairlead/net/session/session.hpp>
+#include <fairlead/net/session/session_group.hpp>
 #include <fairlead/net/session/shared_context.hpp>
 #include <fairlead/version.hpp>
 

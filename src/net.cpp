@@ -16,6 +16,7 @@
 #include <fairlead/net/server/impl/server.ipp>
 #include <fairlead/net/server/impl/static_files.ipp>
 #include <fairlead/net/session/impl/event_loop.ipp>
+#include <fairlead/net/session/impl/group_shard.ipp>
 #include <fairlead/net/session/impl/inbox.ipp>
 #include <fairlead/net/session/impl/lagging_sessions.ipp>
 #include <fairlead/net/session/impl/mailbox.ipp>
@@ -25,6 +26,7 @@
 #include <fairlead/net/session/impl/session.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>
+#include <fairlead/net/session/impl/session_group.ipp>
 #include <fairlead/net/session/impl/session_id.ipp>
 #include <fairlead/net/session/impl/session_receiving.ipp>
 #include <fairlead/net/session/impl/session_sending.ipp>
