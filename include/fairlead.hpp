@@ -14,6 +14,8 @@
 #include <fairlead/net/server/inherited_sockets.hpp>
 #include <fairlead/net/server/server.hpp>
 #include <fairlead/net/session/session.hpp>
+#include <fairlead/net/session/session_group.hpp>
+#include <fairlead/net/session/shared_context.hpp>
 #include <fairlead/version.hpp>
 
 #endif

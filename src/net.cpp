@@ -24,6 +24,7 @@
 #include <fairlead/net/session/impl/departure.ipp>
 #include <fairlead/net/session/impl/endpoint.ipp>
 #include <fairlead/net/session/impl/event_loop.ipp>
+#include <fairlead/net/session/impl/group_shard.ipp>
 #include <fairlead/net/session/impl/inbox.ipp>
 #include <fairlead/net/session/impl/lagging_sessions.ipp>
 #include <fairlead/net/session/impl/mailbox.ipp>
@@ -33,8 +34,10 @@
 #include <fairlead/net/session/impl/session.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>
+#include <fairlead/net/session/impl/session_group.ipp>
 #include <fairlead/net/session/impl/session_id.ipp>
 #include <fairlead/net/session/impl/session_receiving.ipp>
 #include <fairlead/net/session/impl/session_sending.ipp>
 #include <fairlead/net/session/impl/session_timing.ipp>
+#include <fairlead/net/session/impl/shared_context.ipp>
 #include <fairlead/net/session/impl/timer_wheel.ipp>

@@ -38,6 +38,7 @@ namespace fairlead::inline FAIRLEAD_ABI {
 
 class request;
 class session;
+class session_group;
 
 /// What became of a message given to try_send().
 enum class send_result : unsigned char {
@@ -308,6 +309,7 @@ class session {
   void* find_data(const std::type_info& type) const noexcept;
 
   friend detail::session_core;
+  friend session_group;
   detail::core_ptr core_;
 };
 

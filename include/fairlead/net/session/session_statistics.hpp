@@ -20,13 +20,16 @@ enum class drop_reason : unsigned char {
   expired,    ///< slow_policy::expire.
   budget,     ///< The process's memory_budget was spent, and this queue was among the largest.
   closed,     ///< It still waited when the session was closed for being slow, or ended.
+
+  /// It was sent to a session_group, and too many bytes waited already for the session's thread to take them.
+  thread_busy,
 };
 
-inline constexpr std::size_t drop_reason_count = 6;
+inline constexpr std::size_t drop_reason_count = 7;
 
 constexpr std::string_view name_of(drop_reason r) noexcept {
-  constexpr std::array<std::string_view, drop_reason_count> names{"newest",  "oldest", "conflated",
-                                                                  "expired", "budget", "closed"};
+  constexpr std::array<std::string_view, drop_reason_count> names{"newest", "oldest", "conflated",  "expired",
+                                                                  "budget", "closed", "thread_busy"};
   return names[static_cast<std::size_t>(r)];
 }
 

@@ -42,12 +42,14 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   explicit impl(server_options options) : options_(std::move(options)) {
     for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i) {
       own_contexts_.push_back(std::make_unique<asio::io_context>(1));
-      serve_on(*own_contexts_.back());
+      serve_on(detail::event_loop::of(*own_contexts_.back()));
     }
   }
 
   impl(asio::io_context& context, server_options options) : options_(std::move(options)) {
-    serve_on(context);
+    auto& loops = asio::use_service<detail::event_loops>(context);
+    for (detail::event_loop* const l : loops.all()) serve_on(*l);
+    if (loops.are_shared()) options_.link = link_kind::asio;
   }
 
   const server_options& options() const noexcept { return options_; }
@@ -95,6 +97,9 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   }
 
   void serve(link_ptr connection) {
+    if (first().is_shared()) {
+      throw std::logic_error("on an io_context that several threads run a server makes its links itself");
+    }
     seal();
     auto place = limits_->enter();
     if (place == nullptr) return first().counters().count(refusal::server_full);
@@ -148,8 +153,11 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   void close() noexcept {
     close_listener();
     for (const served_loop& p : loops_) {
-      p.connections->on_empty = nullptr;
-      p.connections->end_departure();
+      if (!p.loop->is_shared()) {
+        p.connections->forget_server();
+      } else {  // its threads may be about to call the server
+        asio::post(p.loop->executor(), [connections = p.connections] { connections->forget_server(); });
+      }
     }
     if (drain_done_) drain_done_.post(asio::error::operation_aborted, report());
   }
@@ -182,10 +190,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     std::atomic<std::size_t>* count;
   };
 
-  void serve_on(asio::io_context& context) {
-    auto& loop = detail::event_loop::of(context);
-    loops_.push_back({&loop, loop.make_group()});
-  }
+  void serve_on(detail::event_loop& l) { loops_.push_back({&l, l.make_group()}); }
 
   detail::event_loop& first() noexcept { return *loops_.front().loop; }
 
@@ -311,10 +316,13 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     detail::set_no_delay(socket);
     accepted_socket owned(socket, on_their_way_);
     const served_loop& p =
-        *std::ranges::min_element(loops_, {}, [](const served_loop& e) { return e.loop->size(); });
+        *std::ranges::min_element(loops_, {}, [](const served_loop& l) { return l.loop->load(); });
     if (p.loop == &first()) return begin(p, owned);
     without_memory_lose_one([&] {
-      asio::post(p.loop->executor(), [this, &p, mine = std::move(owned)]() mutable { begin(p, mine); });
+      asio::post(p.loop->executor(), [weak = weak_from_this(), &p, mine = std::move(owned),
+                                      coming = detail::expected_endpoint(p.loop->letters())]() mutable {
+        if (const auto self = weak.lock()) self->begin(p, mine);
+      });
     });
   }
 

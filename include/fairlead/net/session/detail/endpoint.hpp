@@ -97,8 +97,14 @@ class endpoint_group final : private wheel_timer {
   /// \param on_step  Called each time that some may have been told or ended; empty for nobody.
   void begin_departure(std::shared_ptr<departure> d, std::function<void(time_point)> on_step);
 
-  /// Tells nobody any more. is_leaving() stays.
+  /// Tells nobody any more; leaving() stays.
   void end_departure() noexcept;
+
+  /// The server goes, and is not to be called.
+  void forget_server() noexcept {
+    on_empty = nullptr;
+    end_departure();
+  }
 
   /// Null before begin_departure().
   departure* leaving() const noexcept { return departure_.get(); }

@@ -19,12 +19,15 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -32,19 +35,31 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 /// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the
 /// mailbox for other threads, and the list of sessions with something to write. All functions on the
 /// context's thread, but where it says otherwise.
+///
+/// A context that several threads run has several loops, each with a strand: "the loop's thread" is then whichever
+/// runs its strand now (docs/design/threads.md).
 class event_loop {
  public:
-  explicit event_loop(asio::io_context& context);
+  enum class run_by : unsigned char { one_thread, several_threads };
+
+  explicit event_loop(asio::io_context& context, run_by who = run_by::one_thread);
   event_loop(const event_loop&) = delete;
   event_loop& operator=(const event_loop&) = delete;
 
-  /// That of the context; made when it is first asked for, and gone with the context. From any thread.
+  /// That of the context; made when it is first asked for, and gone with the context. Throws std::logic_error for a
+  /// context that several threads run. From any thread.
   static event_loop& of(asio::io_context& context);
 
   asio::io_context& context() noexcept { return context_; }
 
   /// Where all that concerns the endpoints runs.
-  asio::any_io_executor executor() { return context_.get_executor(); }
+  asio::any_io_executor executor() const {
+    if (strand_) return *strand_;
+    return context_.get_executor();
+  }
+
+  /// Several threads run the context: links are plain Asio links whose sockets have this executor.
+  bool is_shared() const noexcept { return strand_.has_value(); }
 
   output_workspace& workspace() noexcept { return workspace_; }
   compression_workspace& compression() noexcept { return compression_; }
@@ -53,6 +68,10 @@ class event_loop {
 
   /// The sessions and exchanges that own a link; may be read from any thread.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+
+  /// The same with those that are on their way. From any thread.
+  std::size_t load() const noexcept { return size() + mailbox_->expected.load(std::memory_order_relaxed); }
+
   void remove(endpoint& e) noexcept;
 
   /// Of no server: they end with the context, or by themselves.
@@ -126,6 +145,7 @@ class event_loop {
   void flush_dirty();
 
   asio::io_context& context_;
+  const std::optional<loop_strand> strand_;  // none when one thread runs the context
   output_workspace workspace_;
   compression_workspace compression_;
   random_mask_keys mask_keys_;
@@ -146,22 +166,38 @@ class event_loop {
   session* handle_ = nullptr;
 };
 
-/// Keeps the event loop of an io_context.
+/// Keeps the event loops of an io_context: one, or several when several threads run it.
 class event_loops final : public asio::execution_context::service {
  public:
   using key_type = event_loops;
   inline static asio::execution_context::id id;
 
   explicit event_loops(asio::io_context& context)
-      : asio::execution_context::service(context), loop_(context) {}
+      : asio::execution_context::service(context), first_(context), all_{&first_} {}
 
-  event_loop& loop() noexcept { return loop_; }
+  /// For a context that several threads run.
+  ///
+  /// \param count  At least 1.
+  event_loops(asio::io_context& context, std::size_t count);
+
+  const std::vector<event_loop*>& all() const noexcept { return all_; }
+  bool are_shared() const noexcept { return first_.is_shared(); }
+
+  /// The loop whose executor it is; null for none. From any thread.
+  event_loop* find(const asio::any_io_executor& executor) const;
 
  private:
-  void shutdown() override { loop_.shut_down(); }
+  void shutdown() override;
 
-  event_loop loop_;
+  event_loop first_;
+  std::deque<event_loop> more_;
+  std::vector<event_loop*> all_;
 };
+
+/// The loop with the fewest endpoints, those on their way included. From any thread.
+inline event_loop& fewest_of(const std::vector<event_loop*>& loops) noexcept {
+  return **std::ranges::min_element(loops, {}, &event_loop::load);
+}
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 

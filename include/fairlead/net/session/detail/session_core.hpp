@@ -67,6 +67,7 @@ struct known_peer {
 /// A route that differs from `base` in the options of its sessions.
 std::shared_ptr<const session_route> with_options(std::shared_ptr<const session_route> base,
                                                   session_options options);
+class group_shard;
 
 /// Why a session does not read.
 enum class pause_reason : unsigned char {
@@ -146,6 +147,20 @@ class session_core final : public endpoint, public charged_queue, private event_
   bool is_session() const noexcept override { return true; }
   bool may_leave() const noexcept override { return is_open(); }
   void leave(time_point by, std::string reason) override;
+  /// How its thread is reached. Any thread.
+  const std::shared_ptr<mailbox>& home() const noexcept { return mailbox_; }
+
+  // Its own thread: its groups.
+
+  /// What a group's members are given: that is only queued, so that no member is written to in another's turn.
+  send_result give(const message_view& m, const message_class& c) { return take(m, c); }
+
+  /// Messages to a group were not sent, since this session's thread is busy.
+  void count_missed(std::size_t n);
+  bool may_join() const noexcept { return link_ != nullptr && is_open(); }
+  std::vector<std::shared_ptr<group_shard>>& groups();
+  void forget_group(std::size_t index) noexcept;
+
   void stop() override;
   void abort() override;
 
@@ -300,6 +315,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   // --- Closing: session_closing.ipp
 
   void disconnect(errc why);
+  void leave_groups() noexcept;
   void request_close(close_code code, std::string reason, time_point by);
   time_point in_close_timeout();
   void close_when_drained();
@@ -317,6 +333,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   outbox outbox_;
   std::unique_ptr<inbox> inbox_;
   std::unique_ptr<extras> extras_;
+  std::unique_ptr<std::vector<std::shared_ptr<group_shard>>> groups_;
   mutable std::atomic<session_context*> context_ = nullptr;  // owned; null before it is needed
   std::error_code ended_with_;
 

@@ -7,23 +7,54 @@
 
 #include <asio/post.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-FAIRLEAD_DECL event_loop::event_loop(asio::io_context& context)
+inline std::optional<loop_strand> strand_for(asio::io_context& context, event_loop::run_by who) {
+  if (who == event_loop::run_by::one_thread) return std::nullopt;
+  return loop_strand(context.get_executor());
+}
+
+FAIRLEAD_DECL event_loop::event_loop(asio::io_context& context, run_by who)
     : context_(context),
-      mailbox_(std::make_shared<mailbox>(context)),
+      strand_(strand_for(context, who)),
+      mailbox_(std::make_shared<mailbox>(context, strand_ ? &*strand_ : nullptr)),
       wheel_(clock::now()),
-      timer_(context),
+      timer_(executor()),
       recent_(clock::now()),
       counters_(mailbox_->drops),
       loop_number_(random_number()) {}
 
 FAIRLEAD_DECL event_loop& event_loop::of(asio::io_context& context) {
-  return asio::use_service<event_loops>(context).loop();
+  auto& loops = asio::use_service<event_loops>(context);
+  if (loops.are_shared()) {
+    throw std::logic_error("this is not possible on an io_context that several threads run");
+  }
+  return *loops.all().front();
+}
+
+FAIRLEAD_DECL event_loops::event_loops(asio::io_context& context, std::size_t count)
+    : asio::execution_context::service(context),
+      first_(context, event_loop::run_by::several_threads),
+      all_{&first_} {
+  while (all_.size() < count) {
+    all_.push_back(&more_.emplace_back(context, event_loop::run_by::several_threads));
+  }
+}
+
+FAIRLEAD_DECL event_loop* event_loops::find(const asio::any_io_executor& executor) const {
+  const auto is_own = [&executor](const event_loop* l) { return l->executor() == executor; };
+  const auto found = std::ranges::find_if(all_, is_own);
+  return found != all_.end() ? *found : nullptr;
+}
+
+FAIRLEAD_DECL void event_loops::shutdown() {
+  for (event_loop* const l : all_) l->shut_down();
 }
 
 FAIRLEAD_DECL lagging_sessions& event_loop::lagging(const std::shared_ptr<memory_budget>& budget) {
@@ -103,7 +134,11 @@ FAIRLEAD_DECL void event_loop::mark_dirty(core_ptr core) {
   dirty_.push_back(std::move(core));
   if (dirty_.size() != 1) return;
   try {
-    asio::post(context_, [this] { flush_dirty(); });
+    if (strand_) {
+      asio::post(*strand_, [this] { flush_dirty(); });
+    } else {
+      asio::post(context_, [this] { flush_dirty(); });
+    }
   } catch (...) {
     dirty_.clear();  // else nobody who comes later would be served either
     throw;

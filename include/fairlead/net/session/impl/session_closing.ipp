@@ -1,6 +1,7 @@
 #ifndef FAIRLEAD_NET_SESSION_IMPL_SESSION_CLOSING_IPP
 #define FAIRLEAD_NET_SESSION_IMPL_SESSION_CLOSING_IPP
 
+#include <fairlead/net/session/detail/group_shard.hpp>
 #include <fairlead/net/session/detail/session_core.hpp>
 
 #include <utility>
@@ -33,6 +34,7 @@ FAIRLEAD_DECL void session_core::leave(time_point by, std::string reason) {
 FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reason, time_point by) {
   if (finished_) return;
   if (state() != session_state::closing) enter(session_state::closing);
+  leave_groups();
   release_sources();
   more().close = close_request{code, std::move(reason)};
   // Counted from now, not from the close frame: a peer that does not read must not hold up the end.
@@ -84,6 +86,7 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
   finished_ = true;
   accepting_ = false;
   enter(session_state::closed);
+  leave_groups();
   if (!ended_with_) ended_with_ = info.error;
   info.error = ended_with_;
   outbox_.clear(drop_reason::closed);
@@ -99,6 +102,29 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
   if (extras_ == nullptr) return;
   for (auto& closer : extras_->closers) closer.post(ended_with_);
   extras_->closers.clear();
+}
+
+// --- Its groups.
+
+FAIRLEAD_DECL void session_core::leave_groups() noexcept {
+  while (groups_ != nullptr && !groups_->empty()) {
+    const auto last = groups_->back();
+    last->leave(*this);  // calls forget_group()
+  }
+  groups_.reset();
+}
+
+FAIRLEAD_DECL void session_core::forget_group(std::size_t index) noexcept {
+  auto& own = *groups_;
+  const auto left = std::move(own[index]);  // goes last
+  if (index + 1 != own.size()) own[index] = std::move(own.back());
+  own.pop_back();
+  if (index < own.size()) own[index]->set_index(*this, index);
+}
+
+FAIRLEAD_DECL void session_core::count_missed(std::size_t n) {
+  outbox_.count_drop(drop_reason::thread_busy, n);
+  touch();
 }
 
 FAIRLEAD_DECL void session_core::report_end(const close_info& info) {

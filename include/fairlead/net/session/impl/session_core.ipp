@@ -425,6 +425,7 @@ FAIRLEAD_DECL void session_core::linger() {
 
 FAIRLEAD_DECL void session_core::end() {
   if (link_ == nullptr) return;
+  leave_groups();
   loop_.cancel(*this);
   link_.reset();
   loop_.counters().sessions[static_cast<std::size_t>(state())].subtract(1);
@@ -454,6 +455,7 @@ FAIRLEAD_DECL void session_core::drop() noexcept {
   finished_ = true;
   accepting_ = false;
   state_.store(session_state::closed, std::memory_order_relaxed);
+  leave_groups();
   loop_.cancel(*this);
   loop_.lagging(options().budget).forget(*this);
   link_.reset();
@@ -475,6 +477,11 @@ FAIRLEAD_DECL inbox& session_core::messages() {
     if (finished_) inbox_->end(ended_with_);
   }
   return *inbox_;
+}
+
+FAIRLEAD_DECL std::vector<std::shared_ptr<group_shard>>& session_core::groups() {
+  if (groups_ == nullptr) groups_ = std::make_unique<std::vector<std::shared_ptr<group_shard>>>();
+  return *groups_;
 }
 
 FAIRLEAD_DECL session_core::extras& session_core::more() {
