@@ -38,6 +38,7 @@ class http_exchange final : public endpoint {
   void on_link_error(std::error_code) override { end(); }
   void on_timer(time_point) override { end(); }
   void stop() override;
+  void last_call() override;
   void abort() override { end(); }
   void drop() noexcept override;
 
@@ -55,6 +56,7 @@ class http_exchange final : public endpoint {
   std::string output_;
   std::size_t written_ = 0;
   std::size_t discarded_size_ = 0;
+  bool heard_ = false;  // the first byte
   bool responding_ = false;
   bool at_eof_ = false;
 };

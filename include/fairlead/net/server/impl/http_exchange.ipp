@@ -48,6 +48,7 @@ FAIRLEAD_DECL http_exchange::http_exchange(event_loop& loop, endpoint_group& ser
 }
 
 FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
+  heard_ = true;
   if (responding_) {
     constexpr std::size_t max_discarded_size = 1024 * 1024;
     discarded_size_ += bytes.size();
@@ -166,6 +167,12 @@ FAIRLEAD_DECL void http_exchange::on_eof() {
 
 FAIRLEAD_DECL void http_exchange::stop() {
   if (!responding_ || written_ == output_.size()) end();
+}
+
+// A browser opens connections before it has anything to ask, and leaves them open.
+FAIRLEAD_DECL void http_exchange::last_call() {
+  if (!heard_)
+    loop_.schedule_in(*this, std::min<duration>(routes_->handshake_timeout, std::chrono::seconds(1)));
 }
 
 FAIRLEAD_DECL void http_exchange::end() {

@@ -39,6 +39,9 @@ class endpoint : public link_sink, public wheel_timer {
   /// \param reason  For the close frame.
   virtual void leave([[maybe_unused]] time_point by, [[maybe_unused]] std::string reason) {}
 
+  /// The server has no session any more and listens no longer: who has not even begun to ask has a second for it.
+  virtual void last_call() {}
+
  protected:
   endpoint() noexcept = default;
   ~endpoint() override = default;
@@ -82,7 +85,10 @@ class endpoint_group final : private wheel_timer {
   /// \param on_step  Called each time that some may have been told or ended; empty for nobody.
   void begin_departure(std::shared_ptr<departure> d, std::function<void(time_point)> on_step);
 
-  /// Tells nobody any more. is_leaving() stays.
+  /// Calls last_call() of every endpoint.
+  void last_call();
+
+  /// Tells nobody any more; leaving() stays.
   void end_departure() noexcept;
 
   /// Null before begin_departure().
