@@ -69,6 +69,7 @@ class http_exchange final : public endpoint {
   void on_link_error(std::error_code ec) override;
   void on_timer(time_point) override;
   void stop() override;
+  void last_call() override;
   void abort() override { end(); }
   void drop() noexcept override;
 
@@ -103,6 +104,7 @@ class http_exchange final : public endpoint {
   std::size_t written_ = 0;
   std::size_t discarded_size_ = 0;
   stage stage_ = stage::reading;
+  bool heard_ = false;  // the first byte
   bool reading_paused_ = false;
   bool at_eof_ = false;
 };

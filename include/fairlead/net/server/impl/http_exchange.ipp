@@ -86,6 +86,7 @@ void http_exchange::or_end(Function f) {
 // --- From the link.
 
 FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
+  heard_ = true;
   or_end([&] {
     switch (stage_) {
       case stage::reading: return read(bytes);
@@ -383,6 +384,12 @@ FAIRLEAD_DECL void http_exchange::forget_attempt() noexcept {
   if (a == nullptr) return;
   a->exchange = nullptr;
   a->cancelled.emit(asio::cancellation_type::terminal);
+}
+
+// A browser opens connections before it has anything to ask, and leaves them open.
+FAIRLEAD_DECL void http_exchange::last_call() {
+  if (!heard_)
+    loop_.schedule_in(*this, std::min<duration>(routes_->handshake_timeout, std::chrono::seconds(1)));
 }
 
 FAIRLEAD_DECL void http_exchange::end() {

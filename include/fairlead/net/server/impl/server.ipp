@@ -418,6 +418,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
 
   void start_drain(const drain_options& o, drain_done done) {
     drain_done_ = std::move(done);
+    is_last_call_made_ = false;
     if (options_.listening_socket >= 0) close_listener();
     std::size_t sessions = 0;
     for (const served_loop& p : loops_) sessions += p.connections->session_count();
@@ -433,17 +434,18 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   void watch_drain(time_point now) {
     const bool has_sessions =
         std::ranges::any_of(loops_, [](const served_loop& p) { return p.connections->session_count() != 0; });
-    if (!has_sessions || now >= departure_->last_call()) refuse_the_last();
+    if (!has_sessions || now >= departure_->last_call()) make_last_call();
     // Looked at in this order: a socket is counted by a thread before it is off its way.
     if (!listener_ && on_their_way_ == 0 && connection_count() == 0) end_drain();
   }
 
   // Closing a listening socket resets what nobody has accepted.
-  void refuse_the_last() {
-    if (!listener_) return;
+  void make_last_call() {
+    if (std::exchange(is_last_call_made_, true)) return;
     const bool lives_on = handover_ && handover_->is_claimed();
-    if (!lives_on) listener_->accept_all();
+    if (listener_ && !lives_on) listener_->accept_all();
     close_listener();
+    on_each_thread([](detail::endpoint_group& g) { g.last_call(); });
   }
 
   void end_drain() {
@@ -470,6 +472,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   std::uint16_t port_ = 0;
   std::shared_ptr<detail::departure> departure_;  // of the drain that is under way, or was
   drain_done drain_done_;
+  bool is_last_call_made_ = false;
   bool is_sealed_ = false;
   std::atomic<bool> is_draining_ = false;
   std::atomic<bool> is_stopping_ = false;

@@ -53,6 +53,9 @@ class endpoint : public link_sink, public wheel_timer {
 
   void take_place(std::unique_ptr<connection_place> place) noexcept { place_ = std::move(place); }
 
+  /// The server has no session any more and listens no longer: who has not even begun to ask has a second for it.
+  virtual void last_call() {}
+
  protected:
   endpoint() noexcept = default;
   ~endpoint() override = default;
@@ -96,6 +99,9 @@ class endpoint_group final : private wheel_timer {
   ///
   /// \param on_step  Called each time that some may have been told or ended; empty for nobody.
   void begin_departure(std::shared_ptr<departure> d, std::function<void(time_point)> on_step);
+
+  /// Calls last_call() of every endpoint.
+  void last_call();
 
   /// Tells nobody any more; leaving() stays.
   void end_departure() noexcept;

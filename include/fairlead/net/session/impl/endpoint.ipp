@@ -75,6 +75,12 @@ FAIRLEAD_DECL void endpoint_group::begin_departure(std::shared_ptr<departure> d,
   step(loop_.now());
 }
 
+FAIRLEAD_DECL void endpoint_group::last_call() {
+  for (endpoint* const list : {endpoints_, untold_}) {
+    for (endpoint* e = list; e != nullptr; e = e->next_) e->last_call();
+  }
+}
+
 FAIRLEAD_DECL void endpoint_group::end_departure() noexcept {
   loop_.cancel(*this);
   on_step_ = nullptr;
