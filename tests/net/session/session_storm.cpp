@@ -187,7 +187,9 @@ struct storm {
                     case 0: group.try_send("- to all", {}, &ws); break;
                     case 1: group.remove(ws); break;
                     case 2: group.add(open.pick(m.size())); break;
-                    case 3: open.pick(m.size()).try_close(); break;
+                    case 3:
+                      if (m.size() % 64 == 3) open.pick(m.size()).try_close();
+                      break;
                     default: open.pick(m.size()).try_send("- relayed", {.policy = slow_policy::drop_oldest});
                   }
                 },
@@ -208,8 +210,12 @@ struct storm {
     while (!is_over) {
       const session ws = open.pick(random());
       switch (random() % 32) {
-        case 0: ws.try_close(); break;
-        case 1: ws.close(close_code::normal, "enough", counts()); break;
+        case 0:
+          if (random() % 16 == 0) ws.try_close();
+          break;
+        case 1:
+          if (random() % 16 == 0) ws.close(close_code::normal, "enough", counts());
+          break;
         case 2: ws.set_user("user " + std::to_string(number)); break;
         case 3:
           if (ws.statistics().messages_sent > 0 && ws.id() == session_id()) ++broken;
@@ -249,7 +255,9 @@ struct storm {
           break;
         default: ws.try_send(numbered(number, ++n)); break;
       }
-      if (random() % 16 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random() % 500));
+      // In gusts the server's threads hardly get to run; in between sessions live long enough to receive.
+      const bool is_gust = (clock::now().time_since_epoch() / 200ms) % 5 == 0;
+      if (!is_gust) std::this_thread::sleep_for(std::chrono::microseconds(random() % 1000));
     }
   }
 
@@ -261,9 +269,10 @@ struct storm {
     std::vector<storm_peer> all;
     while (!is_over) {
       if (all.size() < at_once) all.push_back({connect_to(context, port)});
-      client& one = *all[random() % all.size()].end;
-      if (one.upgraded && !one.is_gone()) {
-        switch (random() % 64) {
+      for (int i = 0; i < 4; ++i) {
+        client& one = *all[random() % all.size()].end;
+        if (!one.upgraded || one.is_gone()) continue;
+        switch (random() % 256) {
           case 0: one.close(); break;
           case 1: one.hang_up(); break;
           case 2: one.reset(); break;
@@ -281,6 +290,7 @@ struct storm {
         for (const message& m : p.end->messages) broken += !p.seen.accept(m.text());
         p.end->messages.clear();
       }
+      std::this_thread::yield();
       std::erase_if(all, [](const storm_peer& p) { return p.end->is_over() || p.end->is_gone(); });
     }
     all.clear();
