@@ -499,7 +499,7 @@ TEST_CASE("L06: a_group_equals_its_model_whatever_is_done_to_it") {
         if (m->home != here) ++coming[m->home];
         then([&, m, here] {
           if (m->home != here) --coming[m->home];
-          if (!m->gone && m->open) in[m->home].insert(m);
+          if (!m->gone) in[m->home].insert(m);
         });
         return;
       case 2:

@@ -256,6 +256,7 @@ TEST_CASE("calls_of_one_coroutine_arrive_in_order_whichever_thread_it_runs_on", 
       [&](std::exception_ptr error, int n) { result.set_value(error ? -1 : n); });
   from.run_for(patience);
   is_over = true;
+  on.stop();
   auto got = result.get_future();
   REQUIRE(got.wait_for(0s) == std::future_status::ready);
   CHECK(got.get() == count);
@@ -299,6 +300,7 @@ TEST_CASE("handles_are_used_while_a_shared_context_is_destroyed", "[threads]") {
         });
       }
       std::this_thread::sleep_for(1ms);
+      on.stop();
     }
     is_over = true;
     for (std::thread& t : users) t.join();

@@ -75,6 +75,7 @@ struct server_options {
   /// loop that had the fewest when it was accepted.
   std::size_t threads = 1;
 
+  /// On a context that several threads run always link_kind::asio: see share_between_threads().
   link_kind link = link_kind::epoll;
 
   /// When it is not empty all connections are TLS: `https` and `wss`. Keep a copy to reload() its certificates.
@@ -126,7 +127,7 @@ class server {
   /// A server with event loops of its own, as many as `options.threads`: for run().
   explicit server(server_options options = {});
 
-  /// A server on a context that the caller runs, on one thread. Call listen(). `context` has to outlive the
+  /// A server on a context that the caller runs, on one thread, or on several after share_between_threads(). Call listen(). `context` has to outlive the
   /// server; sessions live on when the server goes.
   explicit server(asio::io_context& context, server_options options = {});
 
@@ -210,7 +211,7 @@ class server {
   std::uint16_t port() const noexcept;
 
   /// Serves a connection that was made elsewhere, such as one end of make_memory_pair(), on the context that
-  /// the caller runs; no route can be added any more.
+  /// the caller runs; no route can be added any more. Throws std::logic_error where several threads run it.
   void serve(link_ptr connection);
 
   /// Listens unless it does, and serves until a drain() is done, or after stop() until every session is closed. SIGINT

@@ -157,7 +157,10 @@ class session_core final : public endpoint, public charged_queue, private event_
 
   /// Messages to a group were not sent, since this session's thread is busy.
   void count_missed(std::size_t n);
-  bool may_join() const noexcept { return link_ != nullptr && is_open(); }
+  /// Also when another thread has closed it: what that sent to the group before comes first.
+  bool may_join() const noexcept {
+    return state() != session_state::closing && link_ != nullptr && !finished_;
+  }
   std::vector<std::shared_ptr<group_shard>>& groups();
   void forget_group(std::size_t index) noexcept;
 
