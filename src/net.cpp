@@ -17,6 +17,7 @@
 #include <fairlead/net/server/impl/static_files.ipp>
 #include <fairlead/net/session/impl/event_loop.ipp>
 #include <fairlead/net/session/impl/inbox.ipp>
+#include <fairlead/net/session/impl/incoming_limits.ipp>
 #include <fairlead/net/session/impl/lagging_sessions.ipp>
 #include <fairlead/net/session/impl/mailbox.ipp>
 #include <fairlead/net/session/impl/mask_keys.ipp>

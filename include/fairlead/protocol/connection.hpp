@@ -126,7 +126,7 @@ class connection {
   /// std::bad_alloc and what `sink` throws.
   ///
   /// \param in   Unmasked in place. Has to stay as it is until settle(), since replies may refer to it.
-  /// \param now  Never earlier than in the calls before; control frames are counted by it.
+  /// \param now  Never earlier than in the calls before; control frames and fragments are counted by it.
   /// \return     Bytes consumed; fewer than given when the sink answered `pause`: give the rest again later.
   FAIRLEAD_DECL std::size_t receive(std::span<std::byte> in, time_point now, event_sink& sink);
 
@@ -238,7 +238,9 @@ class connection {
 
   std::size_t decode_header(std::span<const std::byte> in, time_point now, event_sink& sink);
   errc check_header(const frame_header& h, time_point now) noexcept;
+  void move_frame_window(time_point now) noexcept;
   errc count_control_frame(time_point now) noexcept;
+  errc count_fragment(time_point now) noexcept;
   flow receive_payload(std::span<std::byte> piece, event_sink& sink);
   flow receive_data(std::span<std::byte> piece, bool last_piece, event_sink& sink);
   flow receive_part(std::span<const std::byte> bytes, bool last_of_message, event_sink& sink);
@@ -275,7 +277,7 @@ class connection {
   std::size_t pongs_end_ = 0;  // bytes of output up to the end of the last pong that waits
   std::span<const std::byte> lent_;
   time_point deadline_ = time_point::max();
-  time_point control_window_{};
+  time_point frame_window_{};  // the begin of the second in which frames are counted
 
   // The frame being received.
   std::uint64_t payload_left_ = 0;
@@ -299,11 +301,12 @@ class connection {
   time_point message_since_{};
 
   std::size_t message_limit_ = std::numeric_limits<std::size_t>::max();
-  bool sending_pieces_ = false;
   std::uint32_t control_frames_ = 0;  // in the current second
+  std::uint32_t fragments_ = 0;       // in the current second
   std::uint32_t queued_pongs_ = 0;
   role role_;
   state state_ = state::open;
+  bool sending_pieces_ = false;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

@@ -31,6 +31,8 @@ struct net_counters {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   drop_counts drops{};
+  limit_counts rate_pauses{};  ///< As in session_statistics.
+  limit_counts rate_drops{};
 
   std::size_t in_state(session_state s) const noexcept { return sessions[static_cast<std::size_t>(s)]; }
   std::uint64_t closed_with(errc e) const noexcept { return closed[static_cast<std::size_t>(e)]; }

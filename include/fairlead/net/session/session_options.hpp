@@ -3,6 +3,7 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/handshake/permessage_deflate.hpp>
+#include <fairlead/net/session/incoming_limits.hpp>
 #include <fairlead/net/session/memory_budget.hpp>
 #include <fairlead/net/session/session_statistics.hpp>
 #include <fairlead/protocol/connection_options.hpp>
@@ -44,6 +45,9 @@ inline constexpr close_code authentication_failed{4001};
 struct session_options {
   /// What is accepted from the peer.
   connection_options connection{};
+
+  /// How many messages and bytes a second are accepted from the peer; off by default.
+  incoming_limits incoming{};
 
   /// Whether and how messages are compressed; off unless `deflate.enabled`. What a session's compression costs
   /// in memory stands with its options. `connection.max_message_size` holds for what a message inflates to.

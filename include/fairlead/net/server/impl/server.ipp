@@ -56,6 +56,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
       throw std::invalid_argument("the route '" + pattern +
                                   "' has a number in its deflate_options that is out of range");
     }
+    check_limits(route.options.incoming);
     auto shared = std::make_shared<detail::session_route>(std::move(route));
     routes().sessions.push_back({detail::path_pattern(std::move(pattern)), std::move(shared)});
   }

@@ -5,6 +5,7 @@
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/session/detail/event_loop.hpp>
 #include <fairlead/net/session/detail/heartbeat.hpp>
+#include <fairlead/net/session/detail/incoming_limiter.hpp>
 #include <fairlead/net/session/detail/lagging_sessions.hpp>
 #include <fairlead/net/session/detail/outbox.hpp>
 #include <fairlead/net/session/detail/session_context.hpp>
@@ -62,6 +63,7 @@ enum class pause_reason : unsigned char {
   not_begun,       // a client's handler has not returned
   by_application,  // session::pause_reading()
   by_receivers,    // slow_policy::pause_source; counted, since there may be several
+  by_rate,         // incoming_limits
 };
 
 /// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves
@@ -168,6 +170,7 @@ class session_core final : public endpoint, public charged_queue, private event_
     std::vector<completion<std::error_code>> closers;
     std::optional<close_request> close;
     growing_bytes unread;
+    std::size_t unread_begin = 0;  // what is before it was taken
     std::vector<held_source> held_sources;  // in the order of their times
     drop_counts reported_drops;
   };
@@ -207,6 +210,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   template <class Callback, class... Args>
   void call(const Callback& callback, const Args&... args);
   void report(std::exception_ptr error);
+  std::size_t receive_bytes(std::span<std::byte> bytes);
   void feed(std::span<std::byte> bytes);
   void enter(session_state to);
   void report_state();
@@ -276,7 +280,16 @@ class session_core final : public endpoint, public charged_queue, private event_
 
   // --- Receiving: session_receiving.ipp
 
+  bool is_paused(pause_reason why) const noexcept { return (pauses_ & bit_of(why)) != 0; }
+  static std::uint8_t bit_of(pause_reason why) noexcept {
+    return static_cast<std::uint8_t>(1u << static_cast<unsigned>(why));
+  }
   void resume_reading();
+  void feed_unread();
+  incoming_limiter& limiter();
+  bool admit(std::size_t size, bool ends_message = true);
+  void refuse_for_rate(rate_verdict over);
+  void pause_for_rate();
   std::size_t unfinished_size() const;
   void charge_input();
 
@@ -300,6 +313,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   std::unique_ptr<inbox> inbox_;
   std::unique_ptr<extras> extras_;
   mutable std::atomic<session_context*> context_ = nullptr;  // owned; null before it is needed
+  std::atomic<incoming_limiter*> limiter_ = nullptr;         // the same
   std::error_code ended_with_;
 
   time_point opened_at_{};

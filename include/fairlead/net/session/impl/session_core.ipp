@@ -34,7 +34,10 @@ FAIRLEAD_DECL session_core::session_core(event_loop& loop, role r, link_ptr l,
   loop_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
 }
 
-FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_order_relaxed); }
+FAIRLEAD_DECL session_core::~session_core() {
+  delete context_.load(std::memory_order_relaxed);
+  delete limiter_.load(std::memory_order_relaxed);
+}
 
 FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
                                       std::span<std::byte> behind) {
@@ -171,10 +174,14 @@ FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
   });
 }
 
-FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
+FAIRLEAD_DECL std::size_t session_core::receive_bytes(std::span<std::byte> bytes) {
   const time_point now = loop_.recent();
   beat_.on_heard(now);
-  const std::size_t used = connection_.receive(bytes, now, *this);
+  return connection_.receive(bytes, now, *this);
+}
+
+FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
+  const std::size_t used = receive_bytes(bytes);
   if (used < bytes.size()) more().unread.append(bytes.subspan(used));
 }
 
@@ -212,6 +219,7 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   received_.add(m.size());
   loop_.counters().received.add(m.size());
   on_activity();
+  if (options().incoming.any() && !admit(m.size())) return flow::proceed;
   if (route_->callbacks.on_message) {
     call(route_->callbacks.on_message, m);
   } else if (!messages().put(m.keep())) {
@@ -225,6 +233,7 @@ FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   received_.add(part.bytes.size(), part.last);
   loop_.counters().received.add(part.bytes.size(), part.last);
   on_activity();
+  if (options().incoming.any() && !admit(part.bytes.size(), part.last)) return flow::proceed;
   call(route_->callbacks.on_part, part);
   return reading_paused_ ? flow::pause : flow::proceed;
 }
@@ -325,6 +334,10 @@ FAIRLEAD_DECL session_statistics session_core::statistics() const noexcept {
   s.messages_sent = sent_.messages.load();
   s.bytes_sent = sent_.bytes.load();
   s.drops = outbox_.drops();
+  if (const incoming_limiter* const used = limiter_.load(std::memory_order_acquire)) {
+    s.rate_pauses = used->pauses.read();
+    s.rate_drops = used->drops.read();
+  }
   s.queue_size = outbox_.size();
   s.queue_size_max = outbox_.max_size();
   s.opened_at = opened_at_;

@@ -42,6 +42,8 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
     consider(active_at, options().idle_timeout);
   }
   if (const auto since = unfinished_since()) consider(*since, options().message_timeout);
+  if (is_paused(pause_reason::by_rate))
+    first = std::min(first, limiter_.load(std::memory_order_relaxed)->resume_at);
   if (blocked_) consider(blocked_since_, options().write_timeout);
   if (extras_ != nullptr && !extras_->held_sources.empty()) {
     consider(extras_->held_sources.front().since, options().max_pause);
@@ -73,6 +75,7 @@ FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
   }
   if (blocked_ && is_over(blocked_since_, options().write_timeout)) return disconnect(errc::write_timeout);
   if (holds_for_too_long(now)) return disconnect(errc::pause_timeout);
+  if (is_paused(pause_reason::by_rate) && now >= limiter().resume_at) resume(pause_reason::by_rate);
   if (heartbeat_runs()) {
     if (!reading_paused_ && !blocked_) beat(now);
   } else if (is_over(active_at, options().idle_timeout)) {
