@@ -24,6 +24,7 @@
 #include <fairlead/net/session/impl/memory_budget.ipp>
 #include <fairlead/net/session/impl/outbox.ipp>
 #include <fairlead/net/session/impl/session.ipp>
+#include <fairlead/net/session/impl/session_authentication.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>
 #include <fairlead/net/session/impl/session_id.ipp>

@@ -119,8 +119,8 @@ class connection {
   FAIRLEAD_DECL void release() noexcept;
 
   /// Reports messages in parts, as they arrive, and holds none of them: whatever their size, they need no
-  /// memory. The limits hold as before. Before anything is received.
-  void receive_in_parts() noexcept { in_parts_ = true; }
+  /// memory. The limits hold as before. From the next message on.
+  void receive_in_parts() noexcept { wants_parts_ = true; }
 
   /// Takes bytes from the peer and reports what they mean to `sink`, in order, during the call. Throws only
   /// std::bad_alloc and what `sink` throws.
@@ -293,6 +293,7 @@ class connection {
   bool in_message_ = false;
   bool message_compressed_ = false;
   bool in_parts_ = false;
+  bool wants_parts_ = false;  // from the next message on
   message_kind message_kind_ = message_kind::text;
   utf8_validator utf8_;
   std::size_t message_size_ = 0;   // announced by its frames so far

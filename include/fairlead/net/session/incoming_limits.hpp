@@ -36,7 +36,7 @@ enum class over_limit : unsigned char {
 /// a feed between two servers a hundred thousand, and a limit that is met by who is honest is an outage. Without one
 /// a fast peer costs processor time, of which each session gets its share, and no memory.
 ///
-/// A limited session that has received something holds one allocation of about 150 bytes more.
+/// A limited session that has received something holds one allocation of 112 bytes more.
 struct incoming_limits {
   std::optional<token_rate> messages{};
   std::optional<token_rate> bytes{};     ///< Payload.

@@ -70,8 +70,8 @@ struct session_statistics {
   std::uint64_t messages_sent = 0;  ///< Given to the link.
   std::uint64_t bytes_sent = 0;     ///< Before compression.
   drop_counts drops{};
-  limit_counts rate_pauses{};  ///< over_limit::pause: how often reading stopped.
-  limit_counts rate_drops{};   ///< over_limit::drop: messages, which count as received too.
+  limit_counts rate_pauses{};      ///< over_limit::pause: how often reading stopped.
+  limit_counts rate_drops{};       ///< over_limit::drop: messages, which count as received too.
   std::size_t queue_size = 0;      ///< Bytes that wait now, some bookkeeping for each message included.
   std::size_t queue_size_max = 0;  ///< The most there were.
   time_point opened_at{};

@@ -133,6 +133,7 @@ FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point no
     message_since_ = now;
     message_kind_ = h.op == opcode::text ? message_kind::text : message_kind::binary;
     message_compressed_ = h.rsv1;
+    in_parts_ = wants_parts_;
     inflated_size_ = 0;
     message_size_ = 0;
     frames_ = 0;

@@ -64,6 +64,7 @@ enum class pause_reason : unsigned char {
   by_application,  // session::pause_reading()
   by_receivers,    // slow_policy::pause_source; counted, since there may be several
   by_rate,         // incoming_limits
+  asking,          // session_options::authenticate decides
 };
 
 /// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves
@@ -170,7 +171,7 @@ class session_core final : public endpoint, public charged_queue, private event_
     std::vector<completion<std::error_code>> closers;
     std::optional<close_request> close;
     growing_bytes unread;
-    std::size_t unread_begin = 0;  // what is before it was taken
+    std::size_t unread_begin = 0;           // what is before it was taken
     std::vector<held_source> held_sources;  // in the order of their times
     drop_counts reported_drops;
   };
@@ -206,6 +207,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   void set_up(const deflate_params* deflate);
   void announce();
   void start_route(request head);
+  void start_coroutine(request head);
   void on_coroutine_end(std::exception_ptr error);
   template <class Callback, class... Args>
   void call(const Callback& callback, const Args&... args);
@@ -227,6 +229,19 @@ class session_core final : public endpoint, public charged_queue, private event_
   session_context& context() const;
   inbox& messages();
   extras& more();
+
+  // --- Who the peer is: session_authentication.ipp
+
+  duration authentication_time() const noexcept;
+  bool asks_peer() const noexcept {
+    return state() == session_state::authenticating && options().authenticate;
+  }
+  authentication& asking();
+  void ask(message_view first);
+  void on_answer(std::exception_ptr error, std::optional<std::string> name);
+  void keep_user(std::string name);
+  void on_authenticated();
+  void stop_asking();
 
   // --- Time: session_timing.ipp
 
@@ -357,6 +372,7 @@ class session_core final : public endpoint, public charged_queue, private event_
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
 #include <fairlead/net/session/impl/event_loop.ipp>
+#include <fairlead/net/session/impl/session_authentication.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>
 #include <fairlead/net/session/impl/session_receiving.ipp>

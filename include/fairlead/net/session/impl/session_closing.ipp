@@ -22,6 +22,7 @@ FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reas
   if (finished_) return;
   if (state() != session_state::closing) enter(session_state::closing);
   release_sources();
+  stop_asking();
   more().close = close_request{code, std::move(reason)};
   // From now, not from the close frame: a peer that does not read must not hold up the end.
   close_at_ = deadline_after(loop_.now(), options().connection.close_timeout);
@@ -76,6 +77,7 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
   info.error = ended_with_;
   outbox_.clear(drop_reason::closed);
   release_sources();
+  stop_asking();
   if (inbox_ != nullptr) inbox_->end(ended_with_);
   complete_senders(errc::closed);
   if (extras_ != nullptr) {

@@ -78,7 +78,8 @@ FAIRLEAD_DECL void session_core::open_as_client(const deflate_params* deflate, s
 FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
   opened_at_ = loop_.now();
   active_at_.store(opened_at_, std::memory_order_relaxed);
-  if (route_->callbacks.on_part) connection_.receive_in_parts();
+  // A first message that says who the peer is comes whole.
+  if (route_->callbacks.on_part && !options().authenticate) connection_.receive_in_parts();
   if (deflate != nullptr) {
     connection_.enable_deflate(*deflate, route_->options.deflate, loop_.compression());
   }
@@ -87,7 +88,7 @@ FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
 // Nothing can fail any more: who is told of the begin is told of the end.
 FAIRLEAD_DECL void session_core::announce() {
   opened_ = true;
-  const bool has_to_authenticate = options().authentication_timeout != duration::zero();
+  const bool has_to_authenticate = authentication_time() != duration::zero();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
   if (has_to_authenticate) {
     connection_.limit_messages(options().unauthenticated_message_size);
@@ -108,11 +109,16 @@ FAIRLEAD_DECL void session_core::start_route(request head) {
   try {
     if (route_->callbacks.on_open) route_->callbacks.on_open(handle(), head);
     if (!route_->coroutine) return;
-    asio::co_spawn(loop_.executor(), route_->coroutine(handle(), std::move(head)),
-                   [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
+    if (!asks_peer()) return start_coroutine(std::move(head));
+    asking().head = std::make_shared<request>(std::move(head));
   } catch (...) {
     report(std::current_exception());
   }
+}
+
+FAIRLEAD_DECL void session_core::start_coroutine(request head) {
+  asio::co_spawn(loop_.executor(), route_->coroutine(session(core_ptr(this)), std::move(head)),
+                 [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
 }
 
 FAIRLEAD_DECL void session_core::on_coroutine_end(std::exception_ptr error) {
@@ -220,8 +226,12 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   loop_.counters().received.add(m.size());
   on_activity();
   if (options().incoming.any() && !admit(m.size())) return flow::proceed;
-  if (route_->callbacks.on_message) {
+  if (asks_peer()) {
+    ask(m);
+  } else if (route_->callbacks.on_message) {
     call(route_->callbacks.on_message, m);
+  } else if (route_->callbacks.on_part) {  // begun when the peer was not known yet
+    call(route_->callbacks.on_part, message_part{m.kind(), m.bytes(), true});
   } else if (!messages().put(m.keep())) {
     pause(pause_reason::inbox_full);
   }
@@ -297,22 +307,6 @@ FAIRLEAD_DECL std::string session_core::user() const {
   if (known == nullptr) return {};
   const std::lock_guard lock(known->mutex);
   return known->user;
-}
-
-FAIRLEAD_DECL void session_core::set_user(std::string name) {
-  {
-    session_context& known = context();
-    const std::lock_guard lock(known.mutex);
-    known.user = std::move(name);
-  }
-  const auto authenticated = [](session_core& self) {
-    if (self.state() != session_state::authenticating) return;
-    self.connection_.limit_messages(self.options().connection.max_message_size);
-    self.enter(session_state::active);
-    self.schedule_by(self.next_deadline());
-  };
-  if (mailbox_->is_current()) return authenticated(*this);
-  on_own_thread(authenticated);
 }
 
 FAIRLEAD_DECL void session_core::set_data(std::shared_ptr<void> data, const std::type_info& type) {

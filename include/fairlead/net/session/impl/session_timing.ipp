@@ -33,7 +33,7 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
     first = std::min(first, deadline_after(from, t));
   };
   const time_point active_at = active_at_.load(std::memory_order_relaxed);
-  if (state() == session_state::authenticating) consider(opened_at_, options().authentication_timeout);
+  if (state() == session_state::authenticating) consider(opened_at_, authentication_time());
   if (state() == session_state::active) consider(active_at, options().idle_after);
   if (heartbeat_runs()) {
     // What a peer that we do not read, or that takes nothing, has to say we cannot know.
@@ -67,7 +67,7 @@ FAIRLEAD_DECL void session_core::on_timer(time_point now) {
 FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
   const auto is_over = [now](time_point from, duration t) { return now >= deadline_after(from, t); };
   const time_point active_at = active_at_.load(std::memory_order_relaxed);
-  if (state() == session_state::authenticating && is_over(opened_at_, options().authentication_timeout)) {
+  if (state() == session_state::authenticating && is_over(opened_at_, authentication_time())) {
     return close_for(errc::authentication_timeout, authentication_failed);
   }
   if (const auto since = unfinished_since(); since && is_over(*since, options().message_timeout)) {
