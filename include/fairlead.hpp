@@ -4,6 +4,7 @@
 /// All of fairlead but the links that only a driver of its own needs.
 #include <fairlead/guard/address_limits.hpp>
 #include <fairlead/guard/cors_policy.hpp>
+#include <fairlead/guard/equal_secrets.hpp>
 #include <fairlead/guard/origin_policy.hpp>
 #include <fairlead/guard/proxy_protocol.hpp>
 #include <fairlead/guard/sliding_window.hpp>

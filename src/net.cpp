@@ -26,12 +26,14 @@
 #include <fairlead/net/session/impl/event_loop.ipp>
 #include <fairlead/net/session/impl/group_shard.ipp>
 #include <fairlead/net/session/impl/inbox.ipp>
+#include <fairlead/net/session/impl/incoming_limits.ipp>
 #include <fairlead/net/session/impl/lagging_sessions.ipp>
 #include <fairlead/net/session/impl/mailbox.ipp>
 #include <fairlead/net/session/impl/mask_keys.ipp>
 #include <fairlead/net/session/impl/memory_budget.ipp>
 #include <fairlead/net/session/impl/outbox.ipp>
 #include <fairlead/net/session/impl/session.ipp>
+#include <fairlead/net/session/impl/session_authentication.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>
 #include <fairlead/net/session/impl/session_group.ipp>

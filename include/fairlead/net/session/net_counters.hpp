@@ -57,6 +57,8 @@ struct net_counters {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   drop_counts drops{};
+  limit_counts rate_pauses{};  ///< As in session_statistics.
+  limit_counts rate_drops{};
 
   /// Connections that asked for an upgrade, or for nothing that is HTTP, and did not become sessions.
   std::array<std::uint64_t, refusal_count> refused{};

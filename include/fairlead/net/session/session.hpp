@@ -260,7 +260,8 @@ class session {
   /// Who the peer is, as set_user() said; empty before. From any thread.
   std::string user() const;
 
-  /// Says who the peer is, and makes an authenticating session an active one. From any thread.
+  /// Says who the peer is, and makes an authenticating session an active one, unless session_options::authenticate
+  /// is deciding just then. From any thread.
   void set_user(std::string name) const;
 
   /// The value of a field of the upgrade request that session_options::kept_headers names, in any case; empty when

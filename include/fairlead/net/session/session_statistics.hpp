@@ -58,6 +58,14 @@ struct drop_counts {
   }
 };
 
+/// How often a limit of incoming_limits was met, by what there was too much of.
+struct limit_counts {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+
+  friend bool operator==(const limit_counts&, const limit_counts&) = default;
+};
+
 /// What a session has done so far. Payload bytes; control frames do not count.
 struct session_statistics {
   std::uint64_t messages_received = 0;
@@ -65,6 +73,8 @@ struct session_statistics {
   std::uint64_t messages_sent = 0;  ///< Given to the link.
   std::uint64_t bytes_sent = 0;     ///< Before compression.
   drop_counts drops{};
+  limit_counts rate_pauses{};      ///< over_limit::pause: how often reading stopped.
+  limit_counts rate_drops{};       ///< over_limit::drop: messages, which count as received too.
   std::size_t queue_size = 0;      ///< Bytes that wait now, some bookkeeping for each message included.
   std::size_t queue_size_max = 0;  ///< The most there were.
   time_point opened_at{};

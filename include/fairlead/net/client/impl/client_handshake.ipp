@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -68,6 +69,11 @@ FAIRLEAD_DECL void client_handshake::start() {
   host_field_ = url_.host_field();
   offer_ = {url_.target, host_field_, key_, route_->options.subprotocols, extensions_, options_.fields};
   // Before anybody is asked for anything.
+  try {
+    check_limits(route_->options.incoming);
+  } catch (const std::invalid_argument&) {
+    return fail(errc::bad_argument);
+  }
   if (const errc refused = encode_upgrade_request(offer_).error; refused != errc::ok) return fail(refused);
   if (uses_proxy()) {
     if (const errc refused = connect_request().error; refused != errc::ok) return fail(refused);

@@ -303,7 +303,7 @@ FAIRLEAD_DECL void http_exchange::upgrade() {
     if (!is_valid(varied.deflate)) return refuse(refusal::check, our_fault());
     route = with_options(std::move(route), std::move(varied));
   }
-  if (requires_user && data.user.empty() && route->options.authentication_timeout == duration::zero()) {
+  if (requires_user && data.user.empty() && !may_authenticate(route->options)) {
     return refuse(refusal::check,
                   text_response(http_status::unauthorized, "say who you are to come in here\n"));
   }

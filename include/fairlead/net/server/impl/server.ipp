@@ -65,6 +65,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
       throw std::invalid_argument("the route '" + pattern +
                                   "' has a number in its deflate_options that is out of range");
     }
+    check_limits(route.options.incoming);
     auto shared = std::make_shared<detail::session_route>(std::move(route));
     auto& sessions = routes().sessions;
     sessions.push_back({detail::path_pattern(std::move(pattern)), std::move(shared)});
@@ -214,7 +215,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     detail::rule_set& of_all = *routes_->rules;
     for (auto& entry : routes_->sessions) {
       const bool has_checks = !of_all.checks.empty() || !entry.rules->checks.empty() ||
-                              entry.route->options.authentication_timeout != duration::zero();
+                              detail::may_authenticate(entry.route->options);
       if ((of_all.requires_user || entry.rules->requires_user) && !has_checks) {
         throw std::logic_error(std::string("the route '")
                                    .append(entry.pattern.text())

@@ -5,6 +5,7 @@
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/session/detail/event_loop.hpp>
 #include <fairlead/net/session/detail/heartbeat.hpp>
+#include <fairlead/net/session/detail/incoming_limiter.hpp>
 #include <fairlead/net/session/detail/lagging_sessions.hpp>
 #include <fairlead/net/session/detail/outbox.hpp>
 #include <fairlead/net/session/detail/session_context.hpp>
@@ -56,6 +57,11 @@ struct kept_class {
   message_class view() const noexcept;
 };
 
+/// Whether peers may say who they are once their sessions have begun.
+inline bool may_authenticate(const session_options& o) noexcept {
+  return o.authenticate || o.authentication_timeout != duration::zero();
+}
+
 /// What is known of a session's peer before it begins.
 struct known_peer {
   peer_address address;
@@ -75,6 +81,8 @@ enum class pause_reason : unsigned char {
   not_begun,       // a client's handler has not returned
   by_application,  // session::pause_reading()
   by_receivers,    // slow_policy::pause_source; counted, since there may be several
+  by_rate,         // incoming_limits
+  asking,          // session_options::authenticate decides
 };
 
 /// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves
@@ -202,6 +210,7 @@ class session_core final : public endpoint, public charged_queue, private event_
     std::vector<completion<std::error_code>> closers;
     std::optional<close_request> close;
     growing_bytes unread;
+    std::size_t unread_begin = 0;           // what is before it was taken
     std::vector<held_source> held_sources;  // in the order of their times
     drop_counts reported_drops;
   };
@@ -238,10 +247,12 @@ class session_core final : public endpoint, public charged_queue, private event_
   void set_up(const deflate_params* deflate);
   void announce();
   void start_route(request head);
+  void start_coroutine(request head);
   void on_coroutine_end(std::exception_ptr error);
   template <class Callback, class... Args>
   void call(const Callback& callback, const Args&... args);
   void report(std::exception_ptr error);
+  std::size_t receive_bytes(std::span<std::byte> bytes);
   void feed(std::span<std::byte> bytes);
   void enter(session_state to);
   void report_state();
@@ -258,6 +269,19 @@ class session_core final : public endpoint, public charged_queue, private event_
   session_context& context() const;
   inbox& messages();
   extras& more();
+
+  // --- Who the peer is: session_authentication.ipp
+
+  duration authentication_time() const noexcept;
+  bool asks_peer() const noexcept {
+    return state() == session_state::authenticating && options().authenticate;
+  }
+  authentication& asking();
+  void ask(message_view first);
+  void on_answer(std::exception_ptr error, std::optional<std::string> name);
+  void keep_user(std::string name);
+  void on_authenticated();
+  void stop_asking();
 
   // --- Time: session_timing.ipp
 
@@ -311,7 +335,16 @@ class session_core final : public endpoint, public charged_queue, private event_
 
   // --- Receiving: session_receiving.ipp
 
+  bool is_paused(pause_reason why) const noexcept { return (pauses_ & bit_of(why)) != 0; }
+  static std::uint8_t bit_of(pause_reason why) noexcept {
+    return static_cast<std::uint8_t>(1u << static_cast<unsigned>(why));
+  }
   void resume_reading();
+  void feed_unread();
+  incoming_limiter& limiter();
+  bool admit(std::size_t size, bool ends_message = true);
+  void refuse_for_rate(rate_verdict over);
+  void pause_for_rate();
   std::size_t unfinished_size() const;
   void charge_input();
 
@@ -338,6 +371,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   std::unique_ptr<extras> extras_;
   std::unique_ptr<std::vector<std::shared_ptr<group_shard>>> groups_;
   mutable std::atomic<session_context*> context_ = nullptr;  // owned; null before it is needed
+  std::atomic<incoming_limiter*> limiter_ = nullptr;         // the same
   std::error_code ended_with_;
 
   time_point opened_at_{};
@@ -383,6 +417,7 @@ class session_core final : public endpoint, public charged_queue, private event_
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
 #include <fairlead/net/session/impl/endpoint.ipp>
 #include <fairlead/net/session/impl/event_loop.ipp>
+#include <fairlead/net/session/impl/session_authentication.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>
 #include <fairlead/net/session/impl/session_receiving.ipp>

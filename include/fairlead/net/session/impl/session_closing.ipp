@@ -36,6 +36,7 @@ FAIRLEAD_DECL void session_core::request_close(close_code code, std::string reas
   if (state() != session_state::closing) enter(session_state::closing);
   leave_groups();
   release_sources();
+  stop_asking();
   more().close = close_request{code, std::move(reason)};
   // Counted from now, not from the close frame: a peer that does not read must not hold up the end.
   close_at_ = by;
@@ -91,6 +92,7 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
   info.error = ended_with_;
   outbox_.clear(drop_reason::closed);
   release_sources();
+  stop_asking();
   if (inbox_ != nullptr) inbox_->end(ended_with_);
   complete_senders(errc::closed);
   if (extras_ != nullptr) {

@@ -34,7 +34,10 @@ FAIRLEAD_DECL session_core::session_core(event_loop& loop, role r, link_ptr l,
   loop_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
 }
 
-FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_order_relaxed); }
+FAIRLEAD_DECL session_core::~session_core() {
+  delete context_.load(std::memory_order_relaxed);
+  delete limiter_.load(std::memory_order_relaxed);
+}
 
 FAIRLEAD_DECL std::shared_ptr<const session_route> with_options(std::shared_ptr<const session_route> base,
                                                                 session_options options) {
@@ -106,7 +109,8 @@ FAIRLEAD_DECL void session_core::introduce(known_peer peer) {
 FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
   opened_at_ = loop_.now();
   active_at_.store(opened_at_, std::memory_order_relaxed);
-  if (route_->callbacks.on_part) connection_.receive_in_parts();
+  // A first message that says who the peer is comes whole.
+  if (route_->callbacks.on_part && !options().authenticate) connection_.receive_in_parts();
   if (deflate != nullptr) {
     connection_.enable_deflate(*deflate, route_->options.deflate, loop_.compression());
   }
@@ -115,7 +119,7 @@ FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
 // Nothing can fail any more: who is told of the begin is told of the end.
 FAIRLEAD_DECL void session_core::announce() {
   opened_ = true;
-  const bool has_to_authenticate = options().authentication_timeout != duration::zero() && user().empty();
+  const bool has_to_authenticate = may_authenticate(options()) && user().empty();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
   if (has_to_authenticate) {
     connection_.limit_messages(options().unauthenticated_message_size);
@@ -136,11 +140,16 @@ FAIRLEAD_DECL void session_core::start_route(request head) {
   try {
     if (route_->callbacks.on_open) route_->callbacks.on_open(handle(), head);
     if (!route_->coroutine) return;
-    asio::co_spawn(loop_.executor(), route_->coroutine(handle(), std::move(head)),
-                   [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
+    if (!asks_peer()) return start_coroutine(std::move(head));
+    asking().head = std::make_shared<request>(std::move(head));
   } catch (...) {
     report(std::current_exception());
   }
+}
+
+FAIRLEAD_DECL void session_core::start_coroutine(request head) {
+  asio::co_spawn(loop_.executor(), route_->coroutine(session(core_ptr(this)), std::move(head)),
+                 [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
 }
 
 FAIRLEAD_DECL void session_core::on_coroutine_end(std::exception_ptr error) {
@@ -202,10 +211,14 @@ FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
   });
 }
 
-FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
+FAIRLEAD_DECL std::size_t session_core::receive_bytes(std::span<std::byte> bytes) {
   const time_point now = loop_.recent();
   beat_.on_heard(now);
-  const std::size_t used = connection_.receive(bytes, now, *this);
+  return connection_.receive(bytes, now, *this);
+}
+
+FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
+  const std::size_t used = receive_bytes(bytes);
   if (used < bytes.size()) more().unread.append(bytes.subspan(used));
 }
 
@@ -243,8 +256,13 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   received_.add(m.size());
   loop_.counters().received.add(m.size());
   on_activity();
-  if (route_->callbacks.on_message) {
+  if (options().incoming.any() && !admit(m.size())) return flow::proceed;
+  if (asks_peer()) {
+    ask(m);
+  } else if (route_->callbacks.on_message) {
     call(route_->callbacks.on_message, m);
+  } else if (route_->callbacks.on_part) {  // begun when the peer was not known yet
+    call(route_->callbacks.on_part, message_part{m.kind(), m.bytes(), true});
   } else if (!messages().put(m.keep())) {
     pause(pause_reason::inbox_full);
   }
@@ -256,6 +274,7 @@ FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   received_.add(part.bytes.size(), part.last);
   loop_.counters().received.add(part.bytes.size(), part.last);
   on_activity();
+  if (options().incoming.any() && !admit(part.bytes.size(), part.last)) return flow::proceed;
   call(route_->callbacks.on_part, part);
   return reading_paused_ ? flow::pause : flow::proceed;
 }
@@ -321,22 +340,6 @@ FAIRLEAD_DECL std::string session_core::user() const {
   return known->user;
 }
 
-FAIRLEAD_DECL void session_core::set_user(std::string name) {
-  {
-    session_context& known = context();
-    const std::lock_guard lock(known.mutex);
-    known.user = std::move(name);
-  }
-  const auto authenticated = [](session_core& self) {
-    if (self.state() != session_state::authenticating) return;
-    self.connection_.limit_messages(self.options().connection.max_message_size);
-    self.enter(session_state::active);
-    self.schedule_by(self.next_deadline());
-  };
-  if (mailbox_->is_current()) return authenticated(*this);
-  on_own_thread(authenticated);
-}
-
 FAIRLEAD_DECL void session_core::set_data(std::shared_ptr<void> data, const std::type_info& type) {
   session_context& known = context();
   known.data = std::move(data);
@@ -356,6 +359,10 @@ FAIRLEAD_DECL session_statistics session_core::statistics() const noexcept {
   s.messages_sent = sent_.messages.load();
   s.bytes_sent = sent_.bytes.load();
   s.drops = outbox_.drops();
+  if (const incoming_limiter* const used = limiter_.load(std::memory_order_acquire)) {
+    s.rate_pauses = used->pauses.read();
+    s.rate_drops = used->drops.read();
+  }
   s.queue_size = outbox_.size();
   s.queue_size_max = outbox_.max_size();
   s.opened_at = opened_at_;
