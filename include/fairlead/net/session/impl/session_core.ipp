@@ -74,6 +74,20 @@ FAIRLEAD_DECL void session_core::open(endpoint_group& server, std::string_view r
   introduce(std::move(peer));
   set_up(deflate);
   connection_.send_handshake(response);
+  begin(std::move(head), behind);
+}
+
+FAIRLEAD_DECL void session_core::open_adopted(endpoint_group& server, known_peer peer,
+                                              std::span<std::byte> unread) {
+  add_reference();
+  loop_.add(*this, server);
+  const event_loop::turn turn(loop_, *this);
+  introduce(std::move(peer));
+  set_up(nullptr);
+  begin(request(), unread);
+}
+
+FAIRLEAD_DECL void session_core::begin(request head, std::span<std::byte> behind) {
   link_->start(*this);
   announce();
   start_route(std::move(head));
@@ -207,6 +221,7 @@ FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
   beat_.on_heard(now);
   const std::size_t used = connection_.receive(bytes, now, *this);
   if (used < bytes.size()) more().unread.append(bytes.subspan(used));
+  pause_for_release();
 }
 
 FAIRLEAD_DECL void session_core::on_writable() {
@@ -248,6 +263,7 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   } else if (!messages().put(m.keep())) {
     pause(pause_reason::inbox_full);
   }
+  if (release_wanted()) pause(pause_reason::by_release);
   return reading_paused_ ? flow::pause : flow::proceed;
 }
 
@@ -257,6 +273,7 @@ FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   loop_.counters().received.add(part.bytes.size(), part.last);
   on_activity();
   call(route_->callbacks.on_part, part);
+  if (part.last && release_wanted()) pause(pause_reason::by_release);
   return reading_paused_ ? flow::pause : flow::proceed;
 }
 
