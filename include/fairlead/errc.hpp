@@ -76,6 +76,10 @@ enum class errc {
   message_timeout = 74,         ///< A message took too long to arrive.
   authentication_failed = 75,   ///< The peer said wrongly who it is.
 
+  // Another goes on with the connection.
+  released = 78,        ///< session::release() has given the connection away.
+  not_releasable = 79,  ///< The connection has TLS, compression or no socket, so nobody could go on with it.
+
   // The client could not connect. A server that answers with another status than 101 is an http_status.
   bad_url = 80,                        ///< Not a WebSocket URL that parse_url() takes.
   bad_proxy_response = 81,             ///< The proxy's answer to CONNECT is not an HTTP response.

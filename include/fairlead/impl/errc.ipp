@@ -64,6 +64,8 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::authentication_timeout: return "the peer did not authenticate in time";
     case errc::message_timeout: return "a message took too long to arrive";
     case errc::authentication_failed: return "the peer did not authenticate";
+    case errc::released: return "the connection was given to another owner";
+    case errc::not_releasable: return "nobody else could go on with the connection";
     case errc::bad_argument: return "the argument must not be sent";
     case errc::bad_url: return "the URL is not one of a WebSocket";
     case errc::bad_proxy_response: return "the proxy's answer is not HTTP";
@@ -123,8 +125,9 @@ class fairlead_condition_category final : public std::error_category {
         return within(errc::bad_request_line, errc::bad_proxy_header) ||
                within(errc::bad_url, errc::tls_failed);
       case errc_condition::disconnected:
-        return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||
-               ec == errc::queue_full || within(errc::out_of_budget, errc::authentication_failed) ||
+        return ec == errc::closed || ec == errc::released || ec == errc::connection_lost ||
+               ec == errc::close_timeout || ec == errc::queue_full ||
+               within(errc::out_of_budget, errc::authentication_failed) ||
                within(errc::reserved_opcode, errc::byte_rate_exceeded);
       case errc_condition::tls_failed:
         return ec == errc::tls_timeout || ec == errc::tls_lost ||

@@ -148,6 +148,18 @@ class connection {
   /// The message has not been read from for some time: it counts as begun at `now`.
   void restart_unfinished(time_point now) noexcept { message_since_ = now; }
 
+  /// True between two of the peer's messages, where another connection could go on: with the bytes of a frame that
+  /// may have begun, which unfinished_header() has.
+  bool is_between_messages() const noexcept { return !in_message_ && !in_payload_; }
+  std::span<const std::byte> unfinished_header() const noexcept {
+    return std::span(header_).first(header_size_);
+  }
+
+  role side() const noexcept { return role_; }
+
+  /// Whether enable_deflate() was called.
+  bool has_deflate() const noexcept { return compression_ != nullptr; }
+
   /// Bytes of memory that it holds.
   std::size_t unfinished_size() const noexcept { return assembly_.capacity() + control_.capacity(); }
 

@@ -214,6 +214,14 @@ class server {
   /// the caller runs; no route can be added any more. Throws std::logic_error where several threads run it.
   void serve(link_ptr connection);
 
+  /// Goes on with a connection that session::release() gave away, or that another library upgraded, as a session of the
+  /// route that matches `path`. Nobody is asked whether it may come in, and handlers get an empty request. From any
+  /// thread, once the server listens or serves; takes effect on the one of its threads that has the fewest.
+  ///
+  /// Throws std::invalid_argument when no route matches, when it is a client's, or when it has no connected socket; then
+  /// the connection is closed, as it is when the server has no place for it.
+  void adopt(std::string_view path, released_connection connection);
+
   /// Listens unless it does, and serves until a drain() is done, or after stop() until every session is closed. SIGINT
   /// or SIGTERM drains with server_options::drain; another while that goes on, or after stop(), ends every connection
   /// at once. Once, and only for a server with event loops of its own (otherwise std::logic_error). Throws what

@@ -107,6 +107,24 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     begin(loops_.front(), std::move(connection), std::move(place));
   }
 
+  void adopt(std::string_view path, released_connection given) {
+    const auto* const entry = is_sealed_ ? routes_->find_session(path) : nullptr;
+    if (entry == nullptr) {
+      throw std::invalid_argument(std::string("there is no route of sessions at '").append(path).append("'"));
+    }
+    if (given.side != role::server ||
+        detail::peer_of(given.socket.get()).family == peer_address::kind::unknown) {
+      throw std::invalid_argument("only the server's end of a connected socket can be adopted");
+    }
+    set_non_blocking(given.socket.get());
+    accepted_socket owned(given.socket.release(), on_their_way_);
+    const served_loop& p = with_fewest();
+    asio::post(p.loop->executor(), [weak = weak_from_this(), &p, entry, mine = std::move(owned),
+                                    rest = std::move(given)]() mutable {
+      if (const auto self = weak.lock()) self->open_adopted(p, *entry, mine, std::move(rest));
+    });
+  }
+
   void run() {
     if (own_contexts_.empty()) throw std::logic_error("run() is for a server with event loops of its own");
     listen();
@@ -193,6 +211,10 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
 
   void serve_on(detail::event_loop& l) { loops_.push_back({&l, l.make_group()}); }
 
+  const served_loop& with_fewest() const noexcept {
+    return *std::ranges::min_element(loops_, {}, [](const served_loop& l) { return l.loop->load(); });
+  }
+
   detail::event_loop& first() noexcept { return *loops_.front().loop; }
 
   void seal() {
@@ -275,11 +297,15 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   }
 
   void prepare(int socket) {
+    set_non_blocking(socket);
+    port_ = detail::local_port_of(socket);
+  }
+
+  static void set_non_blocking(int socket) {
     const int flags = ::fcntl(socket, F_GETFL);
     if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0) {
       throw std::system_error(errno, std::system_category(), "fcntl");
     }
-    port_ = detail::local_port_of(socket);
   }
 
   int own_socket() {
@@ -316,8 +342,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   void place(int socket) {
     detail::set_no_delay(socket);
     accepted_socket owned(socket, on_their_way_);
-    const served_loop& p =
-        *std::ranges::min_element(loops_, {}, [](const served_loop& l) { return l.loop->load(); });
+    const served_loop& p = with_fewest();
     if (p.loop == &first()) return begin(p, owned);
     without_memory_lose_one([&] {
       asio::post(p.loop->executor(), [weak = weak_from_this(), &p, mine = std::move(owned),
@@ -358,6 +383,24 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     socket.assign(stream(detail::family_of(owned.descriptor), 0), owned.descriptor);
     owned.descriptor = -1;
     return make_asio_link(std::move(socket));
+  }
+
+  void open_adopted(const served_loop& p, const detail::route_table::session_entry& entry,
+                    accepted_socket& owned, released_connection given) {
+    without_memory_lose_one([&] {
+      auto place = limits_->enter();
+      if (place == nullptr) return p.loop->counters().count(refusal::server_full);
+      // Of options of its own, since the session has a view of them.
+      session_options options = entry.route->options;
+      options.subprotocols = {std::move(given.subprotocol)};
+      auto route = detail::with_options(entry.route, std::move(options));
+      const std::string_view subprotocol = route->options.subprotocols.front();
+      const peer_address peer = detail::peer_of(owned.descriptor);
+      auto* const core = new detail::session_core(*p.loop, role::server, make_link(*p.loop, owned),
+                                                  std::move(route), subprotocol);
+      core->take_place(std::move(place));
+      core->open_adopted(*p.connections, {peer, {}, nullptr, nullptr}, given.unread);
+    });
   }
 
   void begin(const served_loop& p, link_ptr connection, std::unique_ptr<detail::counted_connection> place) {
@@ -551,6 +594,9 @@ FAIRLEAD_DECL void server::on_error(std::function<void(const session&, std::exce
 FAIRLEAD_DECL void server::listen() { impl_->listen(); }
 FAIRLEAD_DECL std::uint16_t server::port() const noexcept { return impl_->port(); }
 FAIRLEAD_DECL void server::serve(link_ptr connection) { impl_->serve(std::move(connection)); }
+FAIRLEAD_DECL void server::adopt(std::string_view path, released_connection connection) {
+  impl_->adopt(path, std::move(connection));
+}
 FAIRLEAD_DECL void server::run() { impl_->run(); }
 FAIRLEAD_DECL void server::stop() { impl_->stop(); }
 

@@ -83,6 +83,7 @@ enum class pause_reason : unsigned char {
   by_receivers,    // slow_policy::pause_source; counted, since there may be several
   by_rate,         // incoming_limits
   asking,          // session_options::authenticate decides
+  by_release,      // the last message was handed out
 };
 
 /// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves
@@ -110,6 +111,11 @@ class session_core final : public endpoint, public charged_queue, private event_
   void open(endpoint_group& server, std::string_view response, const deflate_params* deflate, request head,
             known_peer peer, std::span<std::byte> behind);
 
+  /// Begins with a connection behind its handshake.
+  ///
+  /// \param unread  What the peer sent already.
+  void open_adopted(endpoint_group& server, known_peer peer, std::span<std::byte> unread);
+
   /// Begins the session of a client. With callbacks nothing is received before begin_receiving().
   ///
   /// \param deflate  What was agreed to; null for messages as they are.
@@ -135,6 +141,8 @@ class session_core final : public endpoint, public charged_queue, private event_
   // Any thread: closing.
   std::error_code try_close(close_code code, std::string_view reason);
   void close(close_code code, std::string reason, completion<std::error_code> done);
+
+  void release(completion<std::error_code, released_connection> done);
 
   // Any thread: what the session is.
   bool is_open() const noexcept { return accepting_.load(std::memory_order_relaxed); }
@@ -208,6 +216,7 @@ class session_core final : public endpoint, public charged_queue, private event_
     std::vector<send_waiter> senders;
     std::vector<ping_waiter> pings;  // those that are sent, in that order, then those that are not
     std::vector<completion<std::error_code>> closers;
+    completion<std::error_code, released_connection> release;  // empty unless it is wanted
     std::optional<close_request> close;
     growing_bytes unread;
     std::size_t unread_begin = 0;           // what is before it was taken
@@ -244,6 +253,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   }
   const session_options& options() const noexcept { return route_->options; }
   void introduce(known_peer peer);
+  void begin(request head, std::span<std::byte> behind);
   void set_up(const deflate_params* deflate);
   void announce();
   void start_route(request head);
@@ -356,6 +366,9 @@ class session_core final : public endpoint, public charged_queue, private event_
   time_point in_close_timeout();
   void close_when_drained();
   void finish(close_info info);
+  bool release_wanted() const noexcept { return extras_ != nullptr && extras_->release; }
+  void pause_for_release();
+  void finish_release();
   void report_end(const close_info& info);
 
   event_loop& loop_;

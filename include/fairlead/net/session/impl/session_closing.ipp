@@ -99,6 +99,9 @@ FAIRLEAD_DECL void session_core::finish(close_info info) {
     for (ping_waiter& waiter : extras_->pings) waiter.done.post(errc::closed, {});
     extras_->pings.clear();
   }
+  if (extras_ != nullptr && extras_->release && ended_with_ != errc::released) {
+    extras_->release.post(errc::closed, {});
+  }
   if (opened_) report_end(info);
   // Last: who was told that close() is done hears of no callback any more, on whichever thread.
   if (extras_ == nullptr) return;
@@ -127,6 +130,49 @@ FAIRLEAD_DECL void session_core::forget_group(std::size_t index) noexcept {
 FAIRLEAD_DECL void session_core::count_missed(std::size_t n) {
   outbox_.count_drop(drop_reason::thread_busy, n);
   touch();
+}
+
+// --- Release.
+
+FAIRLEAD_DECL void session_core::release(completion<std::error_code, released_connection> done) {
+  if (!mailbox_->is_current()) {
+    const auto shared_done =
+        std::make_shared<completion<std::error_code, released_connection>>(std::move(done));
+    const bool posted =
+        on_own_thread([shared_done](session_core& self) { self.release(std::move(*shared_done)); });
+    if (!posted) shared_done->post(errc::closed, {});
+    return;
+  }
+  if (!is_open()) return done.post(errc::closed, {});
+  if (release_wanted()) return done.post(errc::busy, {});
+  if (connection_.has_deflate() || !link_->has_socket()) return done.post(errc::not_releasable, {});
+  more().release = std::move(done);
+  pause_for_release();
+  touch();
+}
+
+// Between two messages nothing more is read; what was read behind the last is kept as it came.
+FAIRLEAD_DECL void session_core::pause_for_release() {
+  if (release_wanted() && connection_.is_between_messages()) pause(pause_reason::by_release);
+}
+
+FAIRLEAD_DECL void session_core::finish_release() {
+  const bool is_due = release_wanted() && is_open() && reading_paused_ && connection_.is_between_messages() &&
+                      outbox_.empty() && !outbox_.between_pieces() && connection_.output_size() == 0;
+  if (!is_due) return;
+  released_connection given;
+  given.side = connection_.side();
+  given.subprotocol = std::string(subprotocol_);
+  const auto header = connection_.unfinished_header();
+  given.unread.assign(header.begin(), header.end());
+  const auto unread = extras_->unread.bytes().subspan(extras_->unread_begin);
+  given.unread.insert(given.unread.end(), unread.begin(), unread.end());
+  given.socket = owned_socket(link_->release());
+  auto done = std::move(extras_->release);
+  ended_with_ = errc::released;
+  connection_.receive_eof(*this);
+  end();
+  done.post({}, std::move(given));
 }
 
 FAIRLEAD_DECL void session_core::report_end(const close_info& info) {

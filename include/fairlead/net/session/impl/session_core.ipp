@@ -77,6 +77,20 @@ FAIRLEAD_DECL void session_core::open(endpoint_group& server, std::string_view r
   introduce(std::move(peer));
   set_up(deflate);
   connection_.send_handshake(response);
+  begin(std::move(head), behind);
+}
+
+FAIRLEAD_DECL void session_core::open_adopted(endpoint_group& server, known_peer peer,
+                                              std::span<std::byte> unread) {
+  add_reference();
+  loop_.add(*this, server);
+  const event_loop::turn turn(loop_, *this);
+  introduce(std::move(peer));
+  set_up(nullptr);
+  begin(request(), unread);
+}
+
+FAIRLEAD_DECL void session_core::begin(request head, std::span<std::byte> behind) {
   link_->start(*this);
   announce();
   start_route(std::move(head));
@@ -214,7 +228,9 @@ FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
 FAIRLEAD_DECL std::size_t session_core::receive_bytes(std::span<std::byte> bytes) {
   const time_point now = loop_.recent();
   beat_.on_heard(now);
-  return connection_.receive(bytes, now, *this);
+  const std::size_t used = connection_.receive(bytes, now, *this);
+  pause_for_release();
+  return used;
 }
 
 FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
@@ -266,6 +282,7 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   } else if (!messages().put(m.keep())) {
     pause(pause_reason::inbox_full);
   }
+  if (release_wanted()) pause(pause_reason::by_release);
   return reading_paused_ ? flow::pause : flow::proceed;
 }
 
@@ -276,6 +293,7 @@ FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   on_activity();
   if (options().incoming.any() && !admit(part.bytes.size(), part.last)) return flow::proceed;
   call(route_->callbacks.on_part, part);
+  if (part.last && release_wanted()) pause(pause_reason::by_release);
   return reading_paused_ ? flow::pause : flow::proceed;
 }
 

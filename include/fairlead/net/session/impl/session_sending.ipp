@@ -360,6 +360,7 @@ FAIRLEAD_DECL void session_core::after_flush() {
     schedule_by(close_at_);
   }
   if (has_drained() || reported_state_ != state()) request_turn();  // one report a turn
+  if (release_wanted()) return finish_release();
   if (connection_.wants_shutdown() && !lingering_) linger();
 }
 
