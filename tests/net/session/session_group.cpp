@@ -183,6 +183,40 @@ TEST_CASE("sessions_leave_their_groups_by_themselves") {
   CHECK(groups.back().size() == 3);
 }
 
+TEST_CASE("a_session_in_many_groups_leaves_each_when_it_is_told_and_the_rest_at_its_end") {
+  house h;
+  std::mt19937 random(7);
+  std::vector<session_group> groups(8);
+  std::vector<std::set<std::size_t>> members(groups.size());
+  for (int i = 0; i < 4; ++i) h.join();
+  const auto sizes_agree = [&] {
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      if (groups[g].size() != members[g].size()) return false;
+    }
+    return true;
+  };
+  h.inside([&] {
+    for (int step = 0; step < 2000; ++step) {
+      const std::size_t g = random() % groups.size();
+      const std::size_t who = random() % h.all.size();
+      if (random() % 2 == 0) {
+        groups[g].add(h.all[who].ws);
+        members[g].insert(who);
+      } else {
+        groups[g].remove(h.all[who].ws);
+        members[g].erase(who);
+      }
+      REQUIRE(groups[g].try_send("a") == members[g].size());
+    }
+    CHECK(sizes_agree());
+    for (std::size_t who = 0; who < h.all.size(); ++who) {
+      h.all[who].ws.try_close();
+      for (auto& m : members) m.erase(who);
+      CHECK(sizes_agree());
+    }
+  });
+}
+
 TEST_CASE("a_group_that_is_gone_is_forgotten_by_its_members") {
   house a;
   house b;
