@@ -116,8 +116,7 @@ class fairlead_condition_category final : public std::error_category {
     };
     switch (static_cast<errc_condition>(condition)) {
       case errc_condition::protocol_violation: return within(errc::reserved_opcode, errc::bad_compression);
-      case errc_condition::limit_exceeded:
-        return within(errc::message_too_big, errc::byte_rate_exceeded);
+      case errc_condition::limit_exceeded: return within(errc::message_too_big, errc::byte_rate_exceeded);
       case errc_condition::handshake_failed:
         return within(errc::bad_request_line, errc::bad_extension_response) ||
                within(errc::bad_url, errc::tls_failed);
