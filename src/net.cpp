@@ -18,6 +18,7 @@
 #include <fairlead/net/server/impl/http_exchange.ipp>
 #include <fairlead/net/server/impl/inherited_sockets.ipp>
 #include <fairlead/net/server/impl/listener.ipp>
+#include <fairlead/net/server/impl/listening_socket.ipp>
 #include <fairlead/net/server/impl/route_table.ipp>
 #include <fairlead/net/server/impl/server.ipp>
 #include <fairlead/net/server/impl/static_files.ipp>

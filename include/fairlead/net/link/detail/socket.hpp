@@ -104,6 +104,9 @@ FAIRLEAD_DECL sockaddr_un local_address(const std::filesystem::path& path, const
 /// The file of a local socket that is there already. Throws std::system_error whose text names the path.
 FAIRLEAD_DECL local_socket_file file_of_local(const std::filesystem::path& path);
 
+/// Throws std::system_error.
+FAIRLEAD_DECL void set_non_blocking(int socket);
+
 /// Whether it is a stream socket that listens.
 FAIRLEAD_DECL bool is_listening(int socket) noexcept;
 

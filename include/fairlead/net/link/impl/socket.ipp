@@ -12,6 +12,7 @@
 #include <memory>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -204,6 +205,13 @@ FAIRLEAD_DECL local_socket_file file_of_local(const std::filesystem::path& path)
     throw std::system_error(errno, std::system_category(), "listen on " + path.string());
   }
   return {std::filesystem::absolute(path), file.st_dev, file.st_ino};
+}
+
+FAIRLEAD_DECL void set_non_blocking(int socket) {
+  const int flags = ::fcntl(socket, F_GETFL);
+  if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0) {
+    throw std::system_error(errno, std::system_category(), "fcntl");
+  }
 }
 
 FAIRLEAD_DECL bool is_listening(int socket) noexcept {

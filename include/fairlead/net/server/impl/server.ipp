@@ -11,6 +11,7 @@
 #include <fairlead/net/server/detail/handover.hpp>
 #include <fairlead/net/server/detail/http_exchange.hpp>
 #include <fairlead/net/server/detail/listener.hpp>
+#include <fairlead/net/server/detail/listening_socket.hpp>
 #include <fairlead/net/server/detail/route_table.hpp>
 #include <fairlead/net/server/detail/static_files.hpp>
 #include <fairlead/net/server/server.hpp>
@@ -31,9 +32,6 @@
 #include <stdexcept>
 #include <thread>
 #include <vector>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace fairlead::inline FAIRLEAD_ABI {
 
@@ -78,8 +76,12 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     if (listener_) return;
     seal();
     try {
-      const int socket = open_socket();
-      listener_.emplace(first(), options_.link, socket, [this](int accepted) { place(accepted); });
+      if (!options_.handover_path.empty()) handover_.emplace(first(), options_.link, options_.handover_path);
+      detail::listening_socket opened = detail::open_listening_socket(options_, handover_ ? &*handover_ : nullptr);
+      local_file_ = std::move(opened.file);
+      port_ = detail::local_port_of(opened.socket.get());
+      listener_.emplace(first(), options_.link, opened.socket.release(),
+                        [this](int accepted) { place(owned_socket(accepted)); });
       if (handover_) begin_handover();
     } catch (...) {
       close_listener();
@@ -116,13 +118,13 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
         detail::peer_of(given.socket.get()).family == peer_address::kind::unknown) {
       throw std::invalid_argument("only the server's end of a connected socket can be adopted");
     }
-    set_non_blocking(given.socket.get());
-    accepted_socket owned(given.socket.release(), on_their_way_);
+    detail::set_non_blocking(given.socket.get());
     const served_loop& p = with_fewest();
-    asio::post(p.loop->executor(), [weak = weak_from_this(), &p, entry, mine = std::move(owned),
-                                    rest = std::move(given)]() mutable {
-      if (const auto self = weak.lock()) self->open_adopted(p, *entry, mine, std::move(rest));
-    });
+    asio::post(p.loop->executor(),
+               [weak = weak_from_this(), &p, entry, rest = std::move(given),
+                coming = detail::expected_endpoint(p.loop->letters())]() mutable {
+                 if (const auto self = weak.lock()) self->open_adopted(p, *entry, std::move(rest));
+               });
   }
 
   void run() {
@@ -196,19 +198,6 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     std::shared_ptr<detail::endpoint_group> connections;
   };
 
-  // Owns an accepted descriptor on its way to another thread.
-  struct accepted_socket {
-    accepted_socket(int s, std::atomic<std::size_t>& c) noexcept : descriptor(s), count(&c) { ++*count; }
-    accepted_socket(accepted_socket&& other) noexcept
-        : descriptor(std::exchange(other.descriptor, -1)), count(std::exchange(other.count, nullptr)) {}
-    ~accepted_socket() {
-      if (descriptor >= 0) ::close(descriptor);
-      if (count != nullptr) --*count;
-    }
-    int descriptor;
-    std::atomic<std::size_t>* count;
-  };
-
   void serve_on(detail::event_loop& l) { loops_.push_back({&l, l.make_group()}); }
 
   const served_loop& with_fewest() const noexcept {
@@ -250,76 +239,6 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
 
   // --- The listening socket.
 
-  int open_socket() {
-    if (options_.listening_socket >= 0) return given_socket();
-    if (options_.handover_path.empty()) return own_socket();
-    handover_.emplace(first(), options_.link, options_.handover_path);
-    const int socket = handover_->claim();
-    if (socket >= 0 && is_as_asked(socket)) return claimed_socket(socket);
-    if (socket >= 0) {
-      ::close(socket);
-      handover_->give_back("its socket is bound to another address");
-    }
-    try {
-      return own_socket();
-    } catch (const std::system_error& e) {
-      if (handover_->refusal().empty()) throw;
-      std::string text = options_.handover_path.string();
-      text.append(" did not pass a socket on (").append(handover_->refusal()).append("); ").append(e.what());
-      throw std::system_error(e.code(), text);
-    }
-  }
-
-  int given_socket() {
-    const int socket = options_.listening_socket;
-    const std::string where = "listen on descriptor " + std::to_string(socket);
-    if (!options_.handover_path.empty()) {
-      throw std::invalid_argument(where + ": and pass it on at " + options_.handover_path.string());
-    }
-    if (!detail::is_listening(socket)) {
-      throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                              where + ", which is no stream socket that listens");
-    }
-    prepare(socket);
-    return socket;
-  }
-
-  bool is_as_asked(int socket) const noexcept {
-    if (!options_.local_path.empty()) return detail::is_bound_to(socket, options_.local_path);
-    return detail::is_bound_to(socket, options_.address, options_.port);
-  }
-
-  int claimed_socket(int socket) {
-    accepted_socket owned(socket, on_their_way_);
-    if (!options_.local_path.empty()) local_file_ = detail::file_of_local(options_.local_path);
-    prepare(socket);
-    return std::exchange(owned.descriptor, -1);
-  }
-
-  void prepare(int socket) {
-    set_non_blocking(socket);
-    port_ = detail::local_port_of(socket);
-  }
-
-  static void set_non_blocking(int socket) {
-    const int flags = ::fcntl(socket, F_GETFL);
-    if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0) {
-      throw std::system_error(errno, std::system_category(), "fcntl");
-    }
-  }
-
-  int own_socket() {
-    if (options_.local_path.empty()) {
-      const int socket = detail::listen_tcp(options_.address, options_.port, options_.backlog);
-      port_ = detail::local_port_of(socket);
-      return socket;
-    }
-    detail::local_listener opened =
-        detail::listen_local(options_.local_path, options_.local_permissions, options_.backlog);
-    local_file_ = std::move(opened.file);
-    return opened.socket;
-  }
-
   // A predecessor hears of it when the loop runs: until then nobody would be served here.
   void begin_handover() {
     const auto begin = [this] { handover_->begin(listener_->socket(), [this] { on_replaced(); }); };
@@ -339,54 +258,53 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
 
   // --- Accepted connections, each on the loop that had the fewest.
 
-  void place(int socket) {
-    detail::set_no_delay(socket);
-    accepted_socket owned(socket, on_their_way_);
+  void place(owned_socket accepted) {
+    detail::set_no_delay(accepted.get());
     const served_loop& p = with_fewest();
-    if (p.loop == &first()) return begin(p, owned);
+    if (p.loop == &first()) return begin(p, std::move(accepted));
     without_memory_lose_one([&] {
-      asio::post(p.loop->executor(), [weak = weak_from_this(), &p, mine = std::move(owned),
+      asio::post(p.loop->executor(), [weak = weak_from_this(), &p, mine = std::move(accepted),
                                       coming = detail::expected_endpoint(p.loop->letters())]() mutable {
-        if (const auto self = weak.lock()) self->begin(p, mine);
+        if (const auto self = weak.lock()) self->begin(p, std::move(mine));
       });
     });
   }
 
-  void begin(const served_loop& p, accepted_socket& owned) {
+  void begin(const served_loop& p, owned_socket accepted) {
     without_memory_lose_one([&] {
       std::unique_ptr<detail::counted_connection> place = limits_->enter();
       std::optional<refusal> refused;
       if (place == nullptr) refused = refusal::server_full;
-      const peer_address peer = detail::peer_of(owned.descriptor);
+      const peer_address peer = detail::peer_of(accepted.get());
       const bool is_proxy = options_.proxies.trusts(peer);
       if (options_.proxy_protocol && !is_proxy) return p.loop->counters().count(refusal::proxy_header);
       // Whom a proxy speaks for is known when the head is there.
       if (!refused && !is_proxy) refused = place->identify(peer, p.loop->now());
-      if (refused) return refuse(p, owned, *refused);
-      begin(p, make_link(*p.loop, owned), std::move(place));
+      if (refused) return refuse(p, std::move(accepted), *refused);
+      begin(p, make_link(*p.loop, std::move(accepted)), std::move(place));
     });
   }
 
   // Politely, while that costs little: the handshake of TLS would cost more than a connection that is served.
-  void refuse(const served_loop& p, accepted_socket& owned, refusal why) {
+  void refuse(const served_loop& p, owned_socket accepted, refusal why) {
     auto place = options_.tls || options_.proxy_protocol ? nullptr : limits_->enter_refused();
     if (place == nullptr) return p.loop->counters().count(why);
-    detail::http_exchange::begin_refused(*p.loop, *p.connections, make_link(*p.loop, owned), routes_,
-                                         std::move(place), why);
+    detail::http_exchange::begin_refused(*p.loop, *p.connections, make_link(*p.loop, std::move(accepted)),
+                                         routes_, std::move(place), why);
   }
 
-  link_ptr make_link(detail::event_loop& l, accepted_socket& owned) {
+  link_ptr make_link(detail::event_loop& l, owned_socket connected) {
     if (options_.link == link_kind::epoll) {
-      return asio::use_service<epoll_set>(l.context()).make_link(std::exchange(owned.descriptor, -1));
+      return asio::use_service<epoll_set>(l.context()).make_link(connected.release());
     }
     stream::socket socket(l.executor());
-    socket.assign(stream(detail::family_of(owned.descriptor), 0), owned.descriptor);
-    owned.descriptor = -1;
+    socket.assign(stream(detail::family_of(connected.get()), 0), connected.get());
+    connected.release();
     return make_asio_link(std::move(socket));
   }
 
   void open_adopted(const served_loop& p, const detail::route_table::session_entry& entry,
-                    accepted_socket& owned, released_connection given) {
+                    released_connection given) {
     without_memory_lose_one([&] {
       auto place = limits_->enter();
       if (place == nullptr) return p.loop->counters().count(refusal::server_full);
@@ -395,9 +313,9 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
       options.subprotocols = {std::move(given.subprotocol)};
       auto route = detail::with_options(entry.route, std::move(options));
       const std::string_view subprotocol = route->options.subprotocols.front();
-      const peer_address peer = detail::peer_of(owned.descriptor);
-      auto* const core = new detail::session_core(*p.loop, role::server, make_link(*p.loop, owned),
-                                                  std::move(route), subprotocol);
+      const peer_address peer = detail::peer_of(given.socket.get());
+      auto* const core = new detail::session_core(
+          *p.loop, role::server, make_link(*p.loop, std::move(given.socket)), std::move(route), subprotocol);
       core->take_place(std::move(place));
       core->open_adopted(*p.connections, {peer, {}, nullptr, nullptr}, given.unread);
     });
@@ -480,7 +398,8 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
         std::ranges::any_of(loops_, [](const served_loop& p) { return p.connections->session_count() != 0; });
     if (!has_sessions || now >= departure_->last_call()) make_last_call();
     // Looked at in this order: a socket is counted by a thread before it is off its way.
-    if (!listener_ && on_their_way_ == 0 && connection_count() == 0) end_drain();
+    const bool comes_more = std::ranges::any_of(loops_, [](const served_loop& p) { return p.loop->is_expecting(); });
+    if (!listener_ && !comes_more && connection_count() == 0) end_drain();
   }
 
   // Closing a listening socket resets what nobody has accepted.
@@ -506,7 +425,6 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   server_options options_;
   std::shared_ptr<detail::route_table> routes_ = std::make_shared<detail::route_table>();
   std::shared_ptr<detail::connection_limits> limits_;  // once it is sealed
-  std::atomic<std::size_t> on_their_way_ = 0;
   std::vector<std::unique_ptr<asio::io_context>> own_contexts_;
   std::vector<served_loop> loops_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work_;

@@ -69,7 +69,10 @@ class event_loop {
   /// The sessions and exchanges that own a link; may be read from any thread.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
 
-  /// The same with those that are on their way. From any thread.
+  /// Whether any is on its way. From any thread.
+  bool is_expecting() const noexcept { return mailbox_->expected.load(std::memory_order_relaxed) != 0; }
+
+  /// size(), with those that are on their way. From any thread.
   std::size_t load() const noexcept { return size() + mailbox_->expected.load(std::memory_order_relaxed); }
 
   void remove(endpoint& e) noexcept;
