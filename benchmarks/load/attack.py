@@ -11,8 +11,9 @@ import json
 import os
 import sys
 import urllib.request
+from pathlib import Path
 
-from common import (Checks, Failure, add_build_option, generate, positive, print_rows, run_and_time, server,
+from common import (Checks, Failure, add_build_option, before_others, generate, positive, print_rows, run_and_time, server,
                     server_and_client_core)
 from memory_limit import memory_limit
 
@@ -63,6 +64,21 @@ COUNTERS_OF = {
     "wrong doors and junk": ["bad_request", "not_found", "origin"],
     "broken frames": ["mask_missing", "reserved_opcode", "reserved_bits", "unexpected_continuation", "bad_utf8"],
 }
+
+
+class Processor:
+    """How long a process ran, and how long it could have and did not, since something else did."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.before = self.read()
+
+    def read(self):
+        return [int(number) / 1e9 for number in Path(f"/proc/{self.pid}/schedstat").read_text().split()[:2]]
+
+    def text(self):
+        ran, waited = (after - before for after, before in zip(self.read(), self.before))
+        return f"the server ran for {ran:.1f} s and waited for its core for {waited:.1f} s"
 
 
 def counters_of(port):
@@ -145,19 +161,26 @@ def run(arguments):
     checks = Checks()
     with memory_limit(MEMORY) as limit:
         command = [chat, "--port", 0, "--per-address", PER_ADDRESS, "--deflate"]
-        with server(command, server_core, limit.enter) as (port, pid):
+
+        def prepare():
+            limit.enter()
+            before_others()
+
+        with server(command, server_core, prepare) as (port, pid):
             print(f"{chat.name} on port {port}, {MEMORY // MIB} MiB by {limit.name}; attacked for "
                   f"{arguments.seconds:g} s", flush=True)
+            processor = Processor(pid)
             result = generate([attackers, "--port", port, "--seconds", arguments.seconds, "--recovery",
-                               RECOVERY_LIMIT_S], client_core, patience=arguments.seconds + 120)
+                               RECOVERY_LIMIT_S], client_core, arguments.seconds + 120, before_others)
+            share = processor.text()
             counters = counters_of(port)
             alive = os.path.exists(f"/proc/{pid}/exe")
             peak, kills, sockets = limit.peak(pid), limit.kills(), limit.sockets()
     print()
     print_attacks(result["attacks"], counters)
     print(f"honest clients: {result['honest']}, p50 {result['p50_ms']:.1f} ms, p99 {result['p99_ms']:.1f} ms, max "
-          f"{result['max_ms']:.1f} ms; p99 before {result['calm_p99_ms']:.1f} ms"
-          + (f"; the kernel's TCP buffers were at most {sockets / MIB:,.0f} MiB" if sockets is not None else "") + "\n")
+          f"{result['max_ms']:.1f} ms; p99 before {result['calm_p99_ms']:.1f} ms\n{share}"
+          + (f"\nbuffers of its sockets in the kernel: at most {sockets / MIB:,.0f} MiB" if sockets else "") + "\n")
     checks.equal("the server is alive", alive, True)
     checks.equal("processes killed by the memory limit", kills, 0)
     checks.at_most(f"peak memory, {limit.name}", peak / MIB, MEMORY / MIB, 1, " MiB")

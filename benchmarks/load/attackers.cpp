@@ -76,8 +76,12 @@ struct attack_state {
 
 class attack {
  public:
-  explicit attack(std::uint16_t port) : port_(port) {
-    for (attack_plan& plan : load::attack_plans()) kinds_.push_back({std::move(plan)});
+  /// \param without  Numbers of plans that are left out, such as `,3,14,`, or `none`.
+  attack(std::uint16_t port, const std::string& without) : port_(port) {
+    for (attack_plan& plan : load::attack_plans()) {
+      if (without.find(std::string(1, ',').append(std::to_string(plan.network)).append(",")) != std::string::npos) continue;
+      kinds_.push_back({std::move(plan)});
+    }
   }
 
   void run_until(const std::atomic<bool>& stop) {
@@ -309,13 +313,14 @@ double in_seconds(steady::duration d) { return std::chrono::duration<double>(d).
 }  // namespace
 
 int main(int argc, char** argv) {
-  const load::options arguments(argc, argv, {{"port", ""}, {"seconds", "60"}, {"honest", "50"}, {"recovery", "30"}});
+  const load::options arguments(argc, argv, {{"port", ""}, {"seconds", "60"}, {"honest", "50"}, {"recovery", "30"}, {"without", "none"}});
   load::raise_descriptor_limit(8000);
   const auto port = arguments.number<std::uint16_t>("port");
   const std::chrono::duration<double> attacked(arguments.seconds("seconds"));
   const std::chrono::duration<double> recovery(arguments.seconds("recovery"));
   const auto honest = arguments.number("honest");
 
+  attack attackers(port, arguments.text("without"));  // takes a second, to make the bombs
   load::honest_room room(port, honest);
   const auto live_for = [&](auto d) {
     room.live_until([end = steady::now() + d] { return steady::now() >= end; });
@@ -328,7 +333,6 @@ int main(int argc, char** argv) {
   std::atomic<bool> stop = false;
   std::atomic<bool> recovered = false;
   steady::duration recovered_after{};
-  attack attackers(port);
   room.start_over();
   std::thread attacking([&] {
     // Whoever shares the core with the honest clients should not make them late: the server might.

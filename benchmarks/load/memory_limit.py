@@ -54,6 +54,8 @@ class Cgroup:
         except OSError:
             self.remove()
             raise
+        if self.name == "cgroup v1":  # which counts them only once there is a limit, and by themselves
+            (self.folder / "memory.kmem.tcp.limit_in_bytes").write_text(str(1 << 40))
 
     def enter(self):
         (self.folder / "cgroup.procs").write_text(str(os.getpid()))
@@ -80,6 +82,12 @@ def memory_of_sockets_v1(folder):
     return int((folder / "memory.kmem.tcp.max_usage_in_bytes").read_text())
 
 
+def memory_of_sockets_v2(folder):
+    """Now, and not at most; counted in the limit."""
+    counts = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    return int(counts.get("sock", 0))
+
+
 def own_cgroup(mount_type, is_the_one):
     """The folder of the cgroup that this process is in, in the hierarchy that `is_the_one` finds."""
     path = next(parts[2] for parts in (line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines())
@@ -94,7 +102,7 @@ def own_cgroup(mount_type, is_the_one):
 def candidates():
     name = f"fairlead-{os.getpid()}"
     yield lambda: Cgroup(own_cgroup("cgroup2", lambda controllers: controllers == [""]) / name, "cgroup v2", "memory.max",
-                         "memory.peak", "memory.events", lambda _: None)
+                         "memory.peak", "memory.events", memory_of_sockets_v2)
     yield lambda: Cgroup(own_cgroup("cgroup", lambda controllers: "memory" in controllers) / name, "cgroup v1",
                          "memory.limit_in_bytes", "memory.max_usage_in_bytes", "memory.oom_control",
                          memory_of_sockets_v1)

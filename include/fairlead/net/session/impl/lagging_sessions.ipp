@@ -42,17 +42,64 @@ FAIRLEAD_DECL void lagging_sessions::forget(charged_queue& q) noexcept {
     const paying guard(*this);
     charge(q, 0);
   }
-  charge_input(q, 0);
+  count_input(q, 0);
   std::ranges::replace(payers_, &q, nullptr);
 }
 
-FAIRLEAD_DECL bool lagging_sessions::charge_input(charged_queue& q, std::size_t size) noexcept {
-  if (size == q.input_size_) return true;
+FAIRLEAD_DECL void lagging_sessions::charge_input(charged_queue& q, std::size_t size) {
   const bool grows = size > q.input_size_;
-  const std::size_t before = budget_->input_.fetch_add(size - q.input_size_, std::memory_order_relaxed);
-  const std::size_t after = before + size - q.input_size_;
+  count_input(q, size);
+  if (grows && !is_paying_ && budget_->input() > budget_->limits_.input) collect_input();
+}
+
+FAIRLEAD_DECL void lagging_sessions::count_input(charged_queue& q, std::size_t size) noexcept {
+  if (size == q.input_size_) return;
+  if (q.input_size_ == 0) {
+    q.older_input_ = newest_input_;
+    q.newer_input_ = nullptr;
+    if (newest_input_ != nullptr) newest_input_->newer_input_ = &q;
+    newest_input_ = &q;
+    budget_->input_holders_.fetch_add(1, std::memory_order_relaxed);
+  } else if (size == 0) {
+    (q.newer_input_ != nullptr ? q.newer_input_->older_input_ : newest_input_) = q.older_input_;
+    if (q.older_input_ != nullptr) q.older_input_->newer_input_ = q.newer_input_;
+    budget_->input_holders_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  budget_->input_.fetch_add(size - q.input_size_, std::memory_order_relaxed);  // wraps to less
   q.input_size_ = size;
-  return !grows || after <= budget_->limits_.input;
+}
+
+// Of those that are equal the one that came last.
+FAIRLEAD_DECL charged_queue* lagging_sessions::largest_input() const noexcept {
+  charged_queue* largest = newest_input_;
+  for (charged_queue* q = newest_input_; q != nullptr; q = q->older_input_) {
+    if (q->input_size_ > largest->input_size_) largest = q;
+  }
+  return largest;
+}
+
+FAIRLEAD_DECL void lagging_sessions::collect_input() {
+  const std::size_t limit = budget_->limits_.input;
+  const paying guard(*this);
+  while (budget_->input() > limit) {
+    charged_queue* const q = largest_input();
+    // Who holds no more than that is not the cause: somebody else holds more.
+    const std::size_t share = limit / std::max<std::size_t>(budget_->input_holders_.load(std::memory_order_relaxed), 1);
+    if (q == nullptr || q->input_size_ <= share) return call_others_for_input();
+    count_input(*q, 0);
+    q->give_up_input();
+  }
+}
+
+FAIRLEAD_DECL void lagging_sessions::call_others_for_input() {
+  const std::lock_guard lock(budget_->mutex_);
+  for (lagging_sessions* const other : budget_->members_) {
+    if (other == this || other->is_called_for_input_.exchange(true)) continue;
+    other->mailbox_->post(task([other] {
+      other->is_called_for_input_ = false;
+      if (other->budget_->input() > other->budget_->limits_.input) other->collect_input();
+    }));
+  }
 }
 
 FAIRLEAD_DECL std::size_t lagging_sessions::largest() noexcept {
