@@ -171,7 +171,8 @@ inline std::vector<attack_plan> attack_plans() {
                    .new_per_second = 30,
                    .scripts = {{upgrade_request("/chat?room=busy&name=Deaf"), true}},
                    .reads = false,
-                   .receive_buffer = 4096});
+                   .receive_buffer = 4096,
+                   .patience = 20s});
   plans.push_back({.name = "unfinished messages",
                    .network = 9,
                    .addresses = 8,
