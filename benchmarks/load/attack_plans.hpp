@@ -36,13 +36,13 @@ struct attack_plan {
   std::string name;
   unsigned network = 0;  ///< The addresses are 127.0.`network`.1 and so on.
   unsigned addresses = 1;
-  std::size_t concurrent = 0;  ///< Most connections at once.
-  double new_per_second = 0;   ///< Of all addresses; 0 for as many as it can open.
+  std::size_t concurrent = 0;   ///< Most connections at once.
+  double new_per_second = 0;    ///< Of all addresses; 0 for as many as it can open.
   std::vector<script> scripts;  ///< Taken in turns.
 
-  bool drips = false;  ///< After the opening a byte a second.
+  bool drips = false;                                ///< After the opening a byte a second.
   std::optional<std::chrono::milliseconds> again{};  ///< The rest again and again, with this pause.
-  bool reads = true;  ///< Or nothing after the 101.
+  bool reads = true;                                 ///< Or nothing after the 101.
   int receive_buffer = 0;
   std::chrono::seconds patience{3600};  ///< After which it goes by itself.
 };
@@ -65,7 +65,8 @@ inline std::string repeated(const std::string& part, std::size_t times) {
 /// The head of a request for an upgrade, without the empty line at its end.
 inline std::string open_head(const std::string& path) {
   return "GET " + path +
-         " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+         " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: "
+         "Upgrade\r\nSec-WebSocket-Version: 13\r\n"
          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 }
 
@@ -126,14 +127,15 @@ inline std::vector<attack_plan> attack_plans() {
                    .concurrent = 200,
                    .scripts = {{chat, true}},
                    .patience = 5s});
-  plans.push_back({.name = "oversized heads",
-                   .network = 3,
-                   .addresses = 8,
-                   .concurrent = 100,
-                   .new_per_second = 15,
-                   .scripts = {{open_head("/chat") + repeated("X-Large: " + std::string(4000, 'a') + "\r\n", 5)},
-                               {open_head("/chat") + repeated("X-Many: 1\r\n", 120)},
-                               {open_head("/chat") + "X-Long: " + std::string(9000, 'a')}}});
+  plans.push_back(
+      {.name = "oversized heads",
+       .network = 3,
+       .addresses = 8,
+       .concurrent = 100,
+       .new_per_second = 15,
+       .scripts = {{open_head("/chat") + repeated("X-Large: " + std::string(4000, 'a') + "\r\n", 5)},
+                   {open_head("/chat") + repeated("X-Many: 1\r\n", 120)},
+                   {open_head("/chat") + "X-Long: " + std::string(9000, 'a')}}});
   plans.push_back({.name = "ping floods",
                    .network = 4,
                    .addresses = 8,
@@ -141,14 +143,15 @@ inline std::vector<attack_plan> attack_plans() {
                    .new_per_second = 15,
                    .scripts = {after_upgrade(repeated(client_frame(ping, std::string(125, 'p')), 1000)),
                                after_upgrade(repeated(client_frame(ping, ""), 5000))}});
-  plans.push_back({.name = "fragment floods",
-                   .network = 5,
-                   .addresses = 8,
-                   .concurrent = 100,
-                   .new_per_second = 15,
-                   .scripts = {after_upgrade(client_frame(begin_text, "") + repeated(client_frame(more, ""), 17'000)),
-                               after_upgrade(client_frame(begin_text, "a") +
-                                             repeated(client_frame(more, "a"), 17'000))}});
+  plans.push_back(
+      {.name = "fragment floods",
+       .network = 5,
+       .addresses = 8,
+       .concurrent = 100,
+       .new_per_second = 15,
+       .scripts = {
+           after_upgrade(client_frame(begin_text, "") + repeated(client_frame(more, ""), 17'000)),
+           after_upgrade(client_frame(begin_text, "a") + repeated(client_frame(more, "a"), 17'000))}});
   plans.push_back({.name = "message floods",
                    .network = 6,
                    .addresses = 4,
@@ -185,7 +188,8 @@ inline std::vector<attack_plan> attack_plans() {
                    .addresses = 8,
                    .concurrent = 100,
                    .new_per_second = 15,
-                   .scripts = {after_upgrade(std::string("\x82\xff\0\0\x01\0\0\0\0\0key!", 14) + std::string(1000, 'a'))}});
+                   .scripts = {after_upgrade(std::string("\x82\xff\0\0\x01\0\0\0\0\0key!", 14) +
+                                             std::string(1000, 'a'))}});
   plans.push_back({.name = "decompression bombs",
                    .network = 11,
                    .addresses = 16,
@@ -226,10 +230,10 @@ inline std::vector<attack_plan> attack_plans() {
                    .addresses = 8,
                    .concurrent = 100,
                    .new_per_second = 15,
-                   .scripts = {after_upgrade(std::string("\x81\x02{}", 4)),         // without a mask
-                               after_upgrade(client_frame(0x83, "{}")),             // a reserved opcode
-                               after_upgrade(client_frame(0xF1, "{}")),             // reserved bits
-                               after_upgrade(client_frame(more, "{}")),             // continues nothing
+                   .scripts = {after_upgrade(std::string("\x81\x02{}", 4)),       // without a mask
+                               after_upgrade(client_frame(0x83, "{}")),           // a reserved opcode
+                               after_upgrade(client_frame(0xF1, "{}")),           // reserved bits
+                               after_upgrade(client_frame(more, "{}")),           // continues nothing
                                after_upgrade(client_frame(text, "\xC0\xAF"))}});  // no UTF-8
   return plans;
 }

@@ -79,7 +79,9 @@ class attack {
   /// \param without  Numbers of plans that are left out, such as `,3,14,`, or `none`.
   attack(std::uint16_t port, const std::string& without) : port_(port) {
     for (attack_plan& plan : load::attack_plans()) {
-      if (without.find(std::string(1, ',').append(std::to_string(plan.network)).append(",")) != std::string::npos) continue;
+      if (without.find(std::string(1, ',').append(std::to_string(plan.network)).append(",")) !=
+          std::string::npos)
+        continue;
       kinds_.push_back({std::move(plan)});
     }
   }
@@ -106,9 +108,9 @@ class attack {
     std::string json = "[";
     for (const attack_state& k : kinds_) {
       json += (json.size() > 1 ? ", " : "") + ("{\"name\": \"" + k.plan.name) +
-              "\", \"addresses\": " + std::to_string(k.plan.addresses) + ", \"attempts\": " + std::to_string(k.attempts) +
-              ", \"most\": " + std::to_string(k.most) + ", \"upgraded\": " + std::to_string(k.upgraded) +
-              ", \"outcomes\": {";
+              "\", \"addresses\": " + std::to_string(k.plan.addresses) +
+              ", \"attempts\": " + std::to_string(k.attempts) + ", \"most\": " + std::to_string(k.most) +
+              ", \"upgraded\": " + std::to_string(k.upgraded) + ", \"outcomes\": {";
       for (bool first = true; const auto& [name, count] : k.outcomes) {
         json += (std::exchange(first, false) ? "\"" : ", \"") + name + "\": " + std::to_string(count);
       }
@@ -135,7 +137,8 @@ class attack {
     const std::uint32_t source = 0x7F000000u | k.plan.network << 8 | (turn % k.plan.addresses + 1);
     // Each address says all there is to say in turns.
     const load::script& says = k.plan.scripts[turn / k.plan.addresses % k.plan.scripts.size()];
-    auto made = std::make_unique<attacker>(kind, says, load::client_socket::begin(port_, source, k.plan.receive_buffer));
+    auto made = std::make_unique<attacker>(kind, says,
+                                           load::client_socket::begin(port_, source, k.plan.receive_buffer));
     k.most = std::max(k.most, ++k.now);
     if (free_.empty()) {
       free_.push_back(attackers_.size());
@@ -203,7 +206,8 @@ class attack {
     std::string code;
     attackers_[i]->frames.feed(bytes, [&](unsigned opcode, std::string_view payload) {
       if (opcode != frame_reader::close || payload.size() < 2) return;
-      code = std::to_string(static_cast<unsigned char>(payload[0]) * 256 + static_cast<unsigned char>(payload[1]));
+      code = std::to_string(static_cast<unsigned char>(payload[0]) * 256 +
+                            static_cast<unsigned char>(payload[1]));
     });
     if (code.empty()) return true;
     end(i, code);
@@ -313,7 +317,9 @@ double in_seconds(steady::duration d) { return std::chrono::duration<double>(d).
 }  // namespace
 
 int main(int argc, char** argv) {
-  const load::options arguments(argc, argv, {{"port", ""}, {"seconds", "60"}, {"honest", "50"}, {"recovery", "30"}, {"without", "none"}});
+  const load::options arguments(
+      argc, argv,
+      {{"port", ""}, {"seconds", "60"}, {"honest", "50"}, {"recovery", "30"}, {"without", "none"}});
   load::raise_descriptor_limit(8000);
   const auto port = arguments.number<std::uint16_t>("port");
   const std::chrono::duration<double> attacked(arguments.seconds("seconds"));
@@ -349,7 +355,8 @@ int main(int argc, char** argv) {
   room.listen_out(5s);
 
   std::printf(
-      "{\"calm_p99_ms\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, \"honest\": %llu, \"lost\": %zu, "
+      "{\"calm_p99_ms\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, \"honest\": %llu, "
+      "\"lost\": %zu, "
       "\"delivered\": %llu, \"expected\": %llu, \"recovered_s\": %.3f, \"attacks\": %s}\n",
       calm_p99, p50, p99, max, static_cast<unsigned long long>(honest), room.lost(),
       static_cast<unsigned long long>(room.delivered()), static_cast<unsigned long long>(room.expected()),

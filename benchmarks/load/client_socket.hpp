@@ -40,17 +40,20 @@ class client_socket {
   ///
   /// \param source  In 127.0.0.0/8, as a number.
   static client_socket begin(std::uint16_t port, std::uint32_t source, int receive_buffer = 0) {
-    client_socket made(unconnected(), check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+    client_socket made(unconnected(),
+                       check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
     const int on = 1;
     setsockopt(made.fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(made.fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);  // so each address has all ports
+    setsockopt(made.fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+               sizeof on);  // so each address has all ports
     if (receive_buffer != 0) {
       setsockopt(made.fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     }
     const sockaddr_in from = address_of(source, 0);
     check(bind(made.fd_, reinterpret_cast<const sockaddr*>(&from), sizeof from), "bind");
     const sockaddr_in server = address_of(INADDR_LOOPBACK, port);
-    if (connect(made.fd_, reinterpret_cast<const sockaddr*>(&server), sizeof server) < 0 && errno != EINPROGRESS) {
+    if (connect(made.fd_, reinterpret_cast<const sockaddr*>(&server), sizeof server) < 0 &&
+        errno != EINPROGRESS) {
       check(-1, "connect");
     }
     return made;

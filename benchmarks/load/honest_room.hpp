@@ -83,7 +83,8 @@ class honest_room {
                              std::to_string(next_.time_since_epoch().count()) + R"("})";
     std::vector<char> frame;
     append_client_frame(frame, static_cast<char>(0x81), {json.begin(), json.end()});
-    if (send(speaker.socket.fd(), frame.data(), frame.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(frame.size())) {
+    if (send(speaker.socket.fd(), frame.data(), frame.size(), MSG_NOSIGNAL) ==
+        static_cast<ssize_t>(frame.size())) {
       expected_ += clients_.size() - lost_;
     }
   }

@@ -54,7 +54,8 @@ Number number_in(std::string_view option, std::string_view text) {
   Number number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) {
-    throw std::invalid_argument(std::string(option) + " wants a number, in range, and not '" + std::string(text) + "'");
+    throw std::invalid_argument(std::string(option) + " wants a number, in range, and not '" +
+                                std::string(text) + "'");
   }
   return number;
 }

@@ -16,10 +16,12 @@ std::size_t occurrences(std::string_view text, std::string_view part) {
   return count;
 }
 
-/// The object that follows this name.
+/// The object behind this name.
 std::string object_of(const std::string& json, const std::string& name) {
-  const std::size_t begin = json.find(std::string(1, '"').append(name).append("\":{"));
-  REQUIRE(begin != std::string::npos);
+  const std::string before = std::string(1, '"').append(name).append("\":");
+  const std::size_t at = json.find(before + "{");
+  REQUIRE(at != std::string::npos);
+  const std::size_t begin = at + before.size();
   return json.substr(begin, json.find('}', begin) + 1 - begin);
 }
 
@@ -72,7 +74,9 @@ TEST_CASE("counters_as_json_have_the_sums_beside_the_reasons") {
   const std::string json = to_json(c);
   CHECK(json.starts_with(R"({"sessions":{"connecting":0,)"));
   CHECK(json.find(R"(},"opened":1,"closed":{"ok":0,)") != std::string::npos);
-  CHECK(json.find(R"("messages_received":2,"bytes_received":3,"messages_sent":4,"bytes_sent":18446744073709551615,"drops":{)") !=
-        std::string::npos);
+  CHECK(
+      json.find(
+          R"("messages_received":2,"bytes_received":3,"messages_sent":4,"bytes_sent":18446744073709551615,"drops":{)") !=
+      std::string::npos);
   CHECK(json.ends_with("}}"));
 }

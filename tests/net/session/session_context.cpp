@@ -620,10 +620,11 @@ TEST_CASE("M04: who sends whole messages is served while others fill the budget 
   timed_stage s;
   std::size_t refused = 0;
   s.server->route("/", seen.without_messages(), o);
-  s.server->route("/upload",
-                  {.on_message = [](session&, message_view) {},
-                   .on_close = [&](session&, const close_info& i) { refused += i.error == errc::out_of_budget; }},
-                  o);
+  s.server->route(
+      "/upload",
+      {.on_message = [](session&, message_view) {},
+       .on_close = [&](session&, const close_info& i) { refused += i.error == errc::out_of_budget; }},
+      o);
   const auto honest = s.join();
   // As much as there may be, all of it unfinished.
   std::vector<std::unique_ptr<client>> others;
@@ -640,9 +641,8 @@ TEST_CASE("M04: who sends whole messages is served while others fill the budget 
     honest->send(std::string(60'000, 'x'));  // nobody takes it yet
     s.time.run_ready();
     bool came = false;
-    s.on_own_thread([&] {
-      seen.ws->receive([&](std::error_code, std::optional<message> m) { came = m.has_value(); });
-    });
+    s.on_own_thread(
+        [&] { seen.ws->receive([&](std::error_code, std::optional<message> m) { came = m.has_value(); }); });
     s.time.run_ready();
     REQUIRE(came);
   }

@@ -37,11 +37,8 @@ class charged_queue {
 
   std::size_t queue_size_ = 0;
   std::size_t input_size_ = 0;
-  std::uint32_t index_ = 0;  // among the members, when queue_size_ is not 0
-
-  // Of those with input, when input_size_ is not 0: a list, so that counting input needs no memory.
-  charged_queue* newer_input_ = nullptr;
-  charged_queue* older_input_ = nullptr;
+  std::uint32_t index_ = 0;        // among the members, when queue_size_ is not 0
+  std::uint32_t input_index_ = 0;  // among those with input, when input_size_ is not 0
 };
 
 /// The sessions of one thread whose queues are charged to one budget: those that wait for their peers.
@@ -85,7 +82,7 @@ class lagging_sessions {
   std::size_t largest() noexcept;
   void pay();
 
-  void count_input(charged_queue& q, std::size_t size) noexcept;
+  void count_input(charged_queue& q, std::size_t size);
   charged_queue* largest_input() const noexcept;
   void collect_input();
   void call_others_for_input();
@@ -98,7 +95,7 @@ class lagging_sessions {
   std::atomic<std::size_t> largest_ = 0;  // never less than the largest queue
   std::atomic<bool> is_called_ = false;   // by another thread, and has not come yet
 
-  charged_queue* newest_input_ = nullptr;
+  std::vector<charged_queue*> inputs_;
   std::atomic<bool> is_called_for_input_ = false;
 };
 

@@ -52,28 +52,28 @@ FAIRLEAD_DECL void lagging_sessions::charge_input(charged_queue& q, std::size_t 
   if (grows && !is_paying_ && budget_->input() > budget_->limits_.input) collect_input();
 }
 
-FAIRLEAD_DECL void lagging_sessions::count_input(charged_queue& q, std::size_t size) noexcept {
+// Throws std::bad_alloc, before anything is counted, for the first input of a session alone.
+FAIRLEAD_DECL void lagging_sessions::count_input(charged_queue& q, std::size_t size) {
   if (size == q.input_size_) return;
   if (q.input_size_ == 0) {
-    q.older_input_ = newest_input_;
-    q.newer_input_ = nullptr;
-    if (newest_input_ != nullptr) newest_input_->newer_input_ = &q;
-    newest_input_ = &q;
+    inputs_.push_back(&q);
+    q.input_index_ = static_cast<std::uint32_t>(inputs_.size() - 1);
     budget_->input_holders_.fetch_add(1, std::memory_order_relaxed);
   } else if (size == 0) {
-    (q.newer_input_ != nullptr ? q.newer_input_->older_input_ : newest_input_) = q.older_input_;
-    if (q.older_input_ != nullptr) q.older_input_->newer_input_ = q.newer_input_;
+    inputs_[q.input_index_] = inputs_.back();
+    inputs_[q.input_index_]->input_index_ = q.input_index_;
+    inputs_.pop_back();
     budget_->input_holders_.fetch_sub(1, std::memory_order_relaxed);
   }
   budget_->input_.fetch_add(size - q.input_size_, std::memory_order_relaxed);  // wraps to less
   q.input_size_ = size;
 }
 
-// Of those that are equal the one that came last.
+// Of those that are equal one that came late: what arrived earlier may yet be whole.
 FAIRLEAD_DECL charged_queue* lagging_sessions::largest_input() const noexcept {
-  charged_queue* largest = newest_input_;
-  for (charged_queue* q = newest_input_; q != nullptr; q = q->older_input_) {
-    if (q->input_size_ > largest->input_size_) largest = q;
+  charged_queue* largest = nullptr;
+  for (charged_queue* const q : inputs_) {
+    if (largest == nullptr || q->input_size_ >= largest->input_size_) largest = q;
   }
   return largest;
 }
@@ -84,7 +84,8 @@ FAIRLEAD_DECL void lagging_sessions::collect_input() {
   while (budget_->input() > limit) {
     charged_queue* const q = largest_input();
     // Who holds no more than that is not the cause: somebody else holds more.
-    const std::size_t share = limit / std::max<std::size_t>(budget_->input_holders_.load(std::memory_order_relaxed), 1);
+    const std::size_t share =
+        limit / std::max<std::size_t>(budget_->input_holders_.load(std::memory_order_relaxed), 1);
     if (q == nullptr || q->input_size_ <= share) return call_others_for_input();
     count_input(*q, 0);
     q->give_up_input();
