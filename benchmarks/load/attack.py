@@ -173,10 +173,13 @@ def run(arguments):
             print(f"{chat.name} on port {port}, {MEMORY // MIB} MiB by {limit.name}; attacked for "
                   f"{arguments.seconds:g} s", flush=True)
             processor = Processor(pid)
-            result = generate([attackers, "--port", port, "--seconds", arguments.seconds, "--recovery",
-                               RECOVERY_LIMIT_S], client_core, arguments.seconds + 120, before_others)
-            share = processor.text()
-            counters = counters_of(port)
+            try:
+                result = generate([attackers, "--port", port, "--seconds", arguments.seconds, "--recovery",
+                                   RECOVERY_LIMIT_S], client_core, arguments.seconds + 120, before_others)
+                share = processor.text()
+                counters = counters_of(port)
+            except (Failure, OSError) as failure:
+                raise Failure(f"{failure}; killed by the memory limit: {limit.kills()}") from failure
             alive = os.path.exists(f"/proc/{pid}/exe")
             peak, kills, sockets = limit.peak(pid), limit.kills(), limit.sockets()
     print()

@@ -120,7 +120,8 @@ inline std::vector<attack_plan> attack_plans() {
                    .concurrent = 4000,
                    .new_per_second = 400,
                    .scripts = {{"GET /chat HTTP/1.1\r\nX-Slow: "},
-                               {open_head("/chat") + "X-Slow: " + std::string(7000, 'a') + "\r\nX-Slower: "}},
+                               {open_head("/chat") +
+                                repeated("X-Large: " + std::string(7000, 'a') + "\r\n", 2) + "X-Slow: "}},
                    .drips = true});
   plans.push_back({.name = "connection flood",
                    .network = 2,

@@ -65,16 +65,18 @@ struct settings {
   std::string page = CHAT_PAGE;
 };
 
-// What all clients together may hold, so that the chat runs in 256 MiB whatever they do.
-std::shared_ptr<fairlead::memory_budget> small_budget() {
+// All clients together may hold so much in queues and unfinished messages, and be so many: the head of a request may
+// have 16 KiB, and does not count for the budget. So the chat fits into 256 MiB.
+void fit_into_256_mebibytes(fairlead::server_options& options) {
   constexpr std::size_t mebibyte = 1024 * 1024;
-  return std::make_shared<fairlead::memory_budget>(
+  options.session.budget = std::make_shared<fairlead::memory_budget>(
       fairlead::memory_budget::limits{.queues = 64 * mebibyte, .input = 32 * mebibyte});
+  options.max_connections = 8000;
 }
 
 settings settings_in(std::span<char* const> words) {
   settings wanted;
-  wanted.server.session.budget = small_budget();
+  fit_into_256_mebibytes(wanted.server);
   for (std::size_t i = 1; i < words.size(); ++i) {
     const std::string_view option = words[i];
     const auto value = [&]() -> std::string_view {
