@@ -1,5 +1,7 @@
 #include <fairlead/guard/impl/address_limits.ipp>
+#include <fairlead/guard/impl/auth_message.ipp>
 #include <fairlead/guard/impl/cors_policy.ipp>
+#include <fairlead/guard/impl/equal_secrets.ipp>
 #include <fairlead/guard/impl/forwarded.ipp>
 #include <fairlead/guard/impl/ip_network.ipp>
 #include <fairlead/guard/impl/origin.ipp>

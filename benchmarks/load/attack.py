@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The chat server under fifteen kinds of attack at once, within 256 MiB: does it live, are its honest clients served, and is
-every refusal counted by its reason?
+"""The chat server under fifteen kinds of attack at once, within 256 MiB: does it live, are its honest clients served,
+and is every refusal counted by its reason?
 
 Called by `./dev bench --attack`. The server runs on one core, attackers and honest clients on another. README.md in the
 folder above explains the numbers.
@@ -13,8 +13,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from common import (Checks, Failure, add_build_option, before_others, generate, positive, print_rows, run_and_time, server,
-                    server_and_client_core)
+from common import (Checks, Failure, add_build_option, before_others, generate, positive, print_rows, run_and_time,
+                    server, server_and_client_core)
 from memory_limit import memory_limit
 
 MIB = 1024 * 1024
@@ -22,7 +22,8 @@ MEMORY = 256 * MIB
 PER_ADDRESS = 100
 P99_LIMIT_MS = 500
 RECOVERY_LIMIT_S = 30
-NEEDS_S = {"slow_handshake": 15, "message_timeout": 35, "queue_full": 15, "address_rate": 10}  # shorter runs see none yet
+# Shorter runs may see none yet.
+NEEDS_S = {"slow_handshake": 15, "message_timeout": 35, "queue_full": 15, "address_rate": 10}
 
 PROTOCOL_ERRORS = ["reserved_opcode", "reserved_bits", "fragmented_control", "oversized_control", "length_not_minimal",
                    "length_out_of_range", "mask_missing", "mask_unexpected", "unexpected_continuation",
@@ -41,7 +42,7 @@ ANSWERS = {
     "503": ["server_full"],
     "1002": PROTOCOL_ERRORS,
     "1007": ["bad_utf8", "bad_compression"],
-    "1008": ["too_many_fragments", "too_many_control_frames", "message_timeout"],
+    "1008": ["too_many_fragments", "fragment_rate_exceeded", "too_many_control_frames", "message_timeout"],
     "1009": ["message_too_big"],
     "1013": ["queue_full", "out_of_budget", "write_timeout"],
 }
@@ -190,7 +191,9 @@ def run(arguments):
             peak, kills, sockets = limit.peak(pid), limit.kills(), limit.sockets()
     print()
     print_attacks(result["attacks"], counters)
-    print(f"honest clients: {result['honest']}, p50 {result['p50_ms']:.1f} ms, p99 {result['p99_ms']:.1f} ms, max "
+    pauses = counters["rate_pauses"]["messages"]
+    print(f"those who sent messages too fast were made to wait {pauses:,} times\n"
+          f"honest clients: {result['honest']}, p50 {result['p50_ms']:.1f} ms, p99 {result['p99_ms']:.1f} ms, max "
           f"{result['max_ms']:.1f} ms; p99 before {result['calm_p99_ms']:.1f} ms\n{share}"
           + (f"\nbuffers of its sockets in the kernel: at most {sockets / MIB:,.0f} MiB" if sockets else "") + "\n")
     checks.equal("the server is alive", alive, True)

@@ -81,6 +81,7 @@ int main(int argc, char** argv) try {
   options.backlog = 16'384;
   options.session.connection.max_message_size = 64 * 1024 * 1024;
   options.session.connection.max_fragments = no_limit;
+  options.session.connection.max_fragments_per_second = no_limit;
   options.session.connection.max_control_frames_per_second = no_limit;
   options.session.queue_hard = no_limit;
 

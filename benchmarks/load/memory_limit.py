@@ -90,8 +90,8 @@ def memory_of_sockets_v2(folder):
 
 def own_cgroup(mount_type, is_the_one):
     """The folder of the cgroup that this process is in, in the hierarchy that `is_the_one` finds."""
-    path = next(parts[2] for parts in (line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines())
-                if is_the_one(parts[1].split(",")))
+    memberships = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    path = next(path for _, controllers, path in memberships if is_the_one(controllers.split(",")))
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, mounted, kind, options, *_ = line.split()
         if kind == mount_type and (kind == "cgroup2" or "memory" in options.split(",")):
@@ -101,8 +101,8 @@ def own_cgroup(mount_type, is_the_one):
 
 def candidates():
     name = f"fairlead-{os.getpid()}"
-    yield lambda: Cgroup(own_cgroup("cgroup2", lambda controllers: controllers == [""]) / name, "cgroup v2", "memory.max",
-                         "memory.peak", "memory.events", memory_of_sockets_v2)
+    yield lambda: Cgroup(own_cgroup("cgroup2", lambda controllers: controllers == [""]) / name, "cgroup v2",
+                         "memory.max", "memory.peak", "memory.events", memory_of_sockets_v2)
     yield lambda: Cgroup(own_cgroup("cgroup", lambda controllers: "memory" in controllers) / name, "cgroup v1",
                          "memory.limit_in_bytes", "memory.max_usage_in_bytes", "memory.oom_control",
                          memory_of_sockets_v1)

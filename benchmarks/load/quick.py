@@ -41,6 +41,12 @@ CASES = [
 ]
 IDLE_CASES = ["idle", "idle-tls"]
 
+# One thread and two on the same core: what it costs to have several event loops, with no second core to win.
+THREADS_CASE = Case("threads-one-core", connections=100, outstanding=1)
+THREADS_LIMIT = 1.05
+
+CASE_NAMES = [case.name for case in CASES] + [THREADS_CASE.name] + IDLE_CASES
+
 
 class Bench:
     def __init__(self, programs, seconds, pairs):
@@ -72,6 +78,23 @@ class Bench:
                       f"ratio {costs[1] / costs[0]:.3f}", flush=True)
         return raw, fairlead
 
+    def run_threads(self, case):
+        """Runs of servers with one thread and with two."""
+        load = {"connections": case.connections, "outstanding": case.outstanding, "size": case.size,
+                "type": case.kind, "seconds": self.seconds, "mode": "ws"}
+        one, two = [], []
+        with server(self.fairlead_command(threads=1), self.server_core) as one_thread, \
+                server(self.fairlead_command(threads=2), self.server_core) as two_threads:
+            for pair in range(1, self.pairs + 1):
+                # Each begins every other pair, so that neither always comes second.
+                turns = [(one, one_thread), (two, two_threads)]
+                for runs, watched in turns if pair % 2 else reversed(turns):
+                    runs.append(self.generate(*watched, **load))
+                costs = [runs[-1]["server_us_per_message"] for runs in (one, two)]
+                print(f"  {pair}/{self.pairs}: one thread {costs[0]:.3f} us, two {costs[1]:.3f} us, "
+                      f"ratio {costs[1] / costs[0]:.3f}", flush=True)
+        return one, two
+
     def run_idle(self, connections, spoke):
         with server(self.fairlead_command(), self.server_core) as fairlead_server:
             return self.generate(*fairlead_server, mode="idle", connections=connections,
@@ -87,21 +110,21 @@ class Bench:
                 costs.append(generate(command, self.client_core, patience=120)["bytes_per_session"])
         return costs
 
-    def fairlead_command(self):
-        return [self.programs["bench_server"], "--port", 0, "--threads", 1]
+    def fairlead_command(self, threads=1):
+        return [self.programs["bench_server"], "--port", 0, "--threads", threads]
 
 
-def ratios(raw, fairlead):
-    return [f["server_us_per_message"] / r["server_us_per_message"] for r, f in zip(raw, fairlead)]
+def ratios(base, other):
+    return [o["server_us_per_message"] / b["server_us_per_message"] for b, o in zip(base, other)]
 
 
-def print_table(results):
-    rows = [("case", "server", "us each message", "ratio to raw", "messages/s", "p50 us", "p99 us", "busy")]
-    for case, (raw, fairlead) in results.items():
-        for name, runs in (("raw", raw), ("fairlead", fairlead)):
+def print_table(results, names=("raw", "fairlead")):
+    rows = [("case", "server", "us each message", f"ratio to {names[0]}", "messages/s", "p50 us", "p99 us", "busy")]
+    for case, pair in results.items():
+        for name, runs in zip(names, pair):
             rows.append((case.name, name,
                          spread(column(runs, "server_us_per_message"), 3),
-                         spread(ratios(raw, fairlead), 3) if name == "fairlead" else "",
+                         spread(ratios(*pair), 3) if name == names[1] else "",
                          f"{statistics.median(column(runs, 'messages_per_second')):,.0f}",
                          f"{statistics.median(column(runs, 'latency_p50_us')):,.0f}",
                          f"{statistics.median(column(runs, 'latency_p99_us')):,.0f}",
@@ -127,13 +150,18 @@ def print_gate(text, value, limit, digits):
 def run(arguments):
     programs = programs_in(arguments.build, "raw_echo", "bench_server", "load_generator", "idle_sessions")
     bench = Bench(programs, arguments.seconds, arguments.pairs)
-    chosen = arguments.case or [case.name for case in CASES] + IDLE_CASES
+    chosen = arguments.case or CASE_NAMES
 
     results = {}
     for case in CASES:
         if case.name in chosen:
             print(f"{case.name}: {case.title}; {arguments.pairs} pairs of {arguments.seconds:g} s", flush=True)
             results[case] = bench.run_case(case)
+    threads = {}
+    if THREADS_CASE.name in chosen:
+        print(f"{THREADS_CASE.name}: {THREADS_CASE.title}; one thread and two on one core, {arguments.pairs} pairs of "
+              f"{arguments.seconds:g} s", flush=True)
+        threads[THREADS_CASE] = bench.run_threads(THREADS_CASE)
     idle = {}
     if "idle" in chosen:
         connections = connections_possible(IDLE_CONNECTIONS)
@@ -153,12 +181,19 @@ def run(arguments):
         print()
         print_table(results)
         print_disturbance(results)
+    if threads:
+        print()
+        print_table(threads, ("one thread", "two"))
+        print_disturbance(threads)
     print()
     kept = True
     for case, (raw, fairlead) in results.items():
         if case.limit is not None:
             ratio = statistics.median(ratios(raw, fairlead))
             kept &= print_gate(f"{case.title}: fairlead / raw", ratio, case.limit, 3)
+    for case, pair in threads.items():
+        ratio = statistics.median(ratios(*pair))
+        kept &= print_gate(f"{case.title}: two threads on one core / one", ratio, THREADS_LIMIT, 3)
     for spoke, result in idle.items():
         talk = "after one message" if spoke else "that never spoke"
         kept &= print_gate(f"bytes of private memory for an idle session {talk}", result["bytes_per_connection"],
@@ -175,7 +210,7 @@ def main():
     add_build_option(parser)
     parser.add_argument("--seconds", type=positive(float), default=2.0, help="measured time of each run (2)")
     parser.add_argument("--pairs", type=positive(int), default=5, help="runs of each server in a case (5)")
-    parser.add_argument("--case", action="append", choices=[case.name for case in CASES] + IDLE_CASES,
+    parser.add_argument("--case", action="append", choices=CASE_NAMES,
                         help="only this case; may be given several times")
     return run_and_time(run, parser)
 

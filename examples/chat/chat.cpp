@@ -77,6 +77,7 @@ void fit_into_256_mebibytes(fairlead::server_options& options) {
 settings settings_in(std::span<char* const> words) {
   settings wanted;
   fit_into_256_mebibytes(wanted.server);
+  wanted.server.session.incoming.messages = {.tokens = 50, .burst = 100};  // a second; who is faster waits
   for (std::size_t i = 1; i < words.size(); ++i) {
     const std::string_view option = words[i];
     const auto value = [&]() -> std::string_view {

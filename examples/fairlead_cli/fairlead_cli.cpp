@@ -201,7 +201,7 @@ class conversation {
   void on_close(const fairlead::close_info& info) {
     using fairlead::close_code;
     const bool is_usual = info.code == close_code::normal || info.code == close_code::going_away ||
-                          info.code == close_code::no_status;
+                          info.code == close_code::service_restart || info.code == close_code::no_status;
     ended_well_ = !info.error && is_usual && !input_failed_;
     if (info.error) {
       complain("session: " + info.error.message());

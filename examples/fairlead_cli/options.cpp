@@ -26,7 +26,7 @@ once nothing has come for a second.
   --proxy HOST:PORT       connects through an HTTP proxy
   --timeout SECONDS       for each stage of connecting; 10 unless given
 
-The exit status is 0 when the server closed with 1000, 1001 or no code, or agreed to
+The exit status is 0 when the server closed with 1000, 1001, 1012 or no code, or agreed to
 close; 1 otherwise, and then the error output says why.
 )";
 

@@ -34,6 +34,9 @@ enum class errc {
   message_too_big = 20,
   too_many_fragments = 21,
   too_many_control_frames = 22,
+  fragment_rate_exceeded = 23,  ///< connection_options::max_fragments_per_second.
+  message_rate_exceeded = 24,   ///< incoming_limits: messages a second.
+  byte_rate_exceeded = 25,      ///< incoming_limits: bytes a second.
 
   // The handshake failed.
   bad_request_line = 40,
@@ -72,6 +75,11 @@ enum class errc {
   idle_timeout = 72,            ///< No message passed for too long.
   authentication_timeout = 73,  ///< The peer did not say in time who it is.
   message_timeout = 74,         ///< A message took too long to arrive.
+  authentication_failed = 75,   ///< The peer said wrongly who it is.
+
+  // Another goes on with the connection.
+  released = 78,        ///< session::release() has given the connection away.
+  not_releasable = 79,  ///< The connection has TLS, compression or no socket, so nobody could go on with it.
 
   // The client could not connect. A server that answers with another status than 101 is an http_status.
   bad_url = 80,                        ///< Not a WebSocket URL that parse_url() takes.

@@ -49,6 +49,9 @@ TEST_CASE("conditions_answer_what_users_ask") {
   const std::error_code too_big = errc::message_too_big;
   CHECK(too_big == errc_condition::limit_exceeded);
   CHECK(too_big != errc_condition::protocol_violation);
+  CHECK(std::error_code(errc::byte_rate_exceeded) == errc_condition::limit_exceeded);
+  CHECK(std::error_code(errc::byte_rate_exceeded) == errc_condition::disconnected);
+  CHECK(std::error_code(errc::authentication_failed) == errc_condition::disconnected);
 
   CHECK(std::error_code(errc::bad_host) == errc_condition::handshake_failed);
   CHECK(std::error_code(errc::bad_extensions) == errc_condition::handshake_failed);

@@ -32,6 +32,7 @@ fairlead::connection_options raised_limits() {
   fairlead::connection_options options;
   options.max_message_size = 16 * 1024 * 1024;
   options.max_fragments = 100'000;
+  options.max_fragments_per_second = 10'000'000;
   return options;
 }
 

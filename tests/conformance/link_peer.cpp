@@ -19,6 +19,7 @@ fairlead::session_options raised_limits() {
   options.deflate.min_size = 1;
   options.connection.max_message_size = 16 * 1024 * 1024;
   options.connection.max_fragments = 100'000;
+  options.connection.max_fragments_per_second = 10'000'000;
   return options;
 }
 

@@ -146,6 +146,55 @@ TEST_CASE("saved_up_for_the_end_of_a_second_nearly_twice_the_limit_passes") {
   CHECK(passed <= 200);
 }
 
+TEST_CASE("ready_at_is_the_nanosecond_from_which_a_message_passes") {
+  std::mt19937_64 random(20260202);
+  for (int round = 0; round < 2000; ++round) {
+    const message_rate limit{.messages = 1 + random() % 20, .bytes = 1 + random() % 2000};
+    sliding_window window(limit);
+    time_point now = start;
+    for (int step = 0; step < 20; ++step) {
+      const std::uint64_t bytes = random() % (limit.bytes + 2);
+      const time_point ready = window.ready_at(bytes, now);
+      if (bytes > limit.bytes) {
+        REQUIRE(ready == time_point::max());
+        continue;
+      }
+      REQUIRE(ready >= now);
+      REQUIRE(ready <= now + 2s);
+      if (ready != now) {
+        sliding_window early = window;
+        REQUIRE(early.add(bytes, ready - 1ns) != rate_verdict::ok);
+      }
+      now = ready;
+      REQUIRE(window.add(bytes, now) == rate_verdict::ok);
+      if (random() % 4 == 0) now += duration(random() % 1'500'000'000);
+    }
+  }
+}
+
+TEST_CASE("what_is_counted_ahead_is_made_up_for") {
+  sliding_window window({.messages = 10, .bytes = 1000});
+  window.add_ahead(1, 1000, start);  // just what a second allows
+  CHECK(window.ready_at(1, start) == start + 1001ms);
+  CHECK(window.ready_at(500, start) == start + 1500ms);
+  sliding_window oversize({.messages = 10, .bytes = 1000});
+  oversize.add_ahead(1, 5000, start);  // four seconds more
+  CHECK(oversize.ready_at(1, start) == start + 5001ms);
+  CHECK(oversize.add(1, start + 5001ms - 1ns) == rate_verdict::bytes);
+  CHECK(oversize.add(1, start + 5001ms) == rate_verdict::ok);
+  sliding_window parts({.messages = 10, .bytes = 1000});
+  for (int i = 0; i < 10; ++i) parts.add_ahead(0, 1, start);
+  for (int i = 0; i < 10; ++i) REQUIRE(parts.add(1, start) == rate_verdict::ok);
+  CHECK(parts.add(1, start) == rate_verdict::messages);
+}
+
+TEST_CASE("counting_ahead_beyond_the_end_of_time_is_for_ever") {
+  sliding_window window({.messages = 1, .bytes = 1});
+  for (int i = 0; i < 3; ++i) window.add_ahead(UINT64_MAX, UINT64_MAX, start);
+  CHECK(window.ready_at(0, start) > start + 24h * 365 * 200);
+  CHECK(window.add(0, start + 24h * 365 * 200) == rate_verdict::messages);
+}
+
 TEST_CASE("limits_that_are_none_are_refused") {
   CHECK_THROWS_AS(sliding_window({.messages = 0, .bytes = 1}), std::invalid_argument);
   CHECK_THROWS_AS(sliding_window({.messages = 1, .bytes = 0}), std::invalid_argument);

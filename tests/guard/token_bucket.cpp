@@ -122,6 +122,42 @@ TEST_CASE("time_that_goes_back_brings_nothing") {
   CHECK(bucket.take(1, start + 1s));
 }
 
+TEST_CASE("what_is_taken_ahead_is_owed_to_the_nanosecond") {
+  token_bucket bucket({.tokens = 10, .burst = 3});
+  bucket.take_ahead(3, start);  // all that is there
+  CHECK(bucket.ready_at(1, start) == start + 100ms);
+  bucket.take_ahead(5, start);
+  CHECK(bucket.ready_at(1, start) == start + 600ms);
+  CHECK_FALSE(bucket.take(1, start + 600ms - 1ns));
+  CHECK(bucket.take(1, start + 600ms));
+  CHECK_FALSE(bucket.take(1, start + 600ms));
+  // More than the burst, too: what was there is used first.
+  bucket.take_ahead(13, start + 10s);
+  CHECK(bucket.ready_at(1, start + 10s) == start + 11s + 100ms);
+  CHECK(bucket.ready_at(3, start + 10s) == start + 11s + 300ms);
+}
+
+TEST_CASE("what_is_taken_ahead_one_by_one_is_as_much_as_all_at_once") {
+  const token_rate rate{.tokens = 7, .burst = 4};
+  token_bucket one_by_one(rate);
+  token_bucket at_once(rate);
+  for (int i = 0; i < 1000; ++i) one_by_one.take_ahead(1, start);
+  at_once.take_ahead(1000, start);
+  CHECK(one_by_one.ready_at(1, start) == at_once.ready_at(1, start));
+  CHECK(at_once.ready_at(1, start) == start + 142'428'571'429ns);  // 997 tokens
+}
+
+TEST_CASE("owing_beyond_the_end_of_time_is_for_ever") {
+  token_bucket bucket({.tokens = 1, .burst = 1, .per = 24h});
+  for (int i = 0; i < 3; ++i) bucket.take_ahead(largest, start);
+  CHECK_FALSE(bucket.take(1, time_point::max() - 1ns));
+  // A rate of many tokens a nanosecond owes nothing for longer than one.
+  token_bucket fast({.tokens = largest, .burst = 1});
+  fast.take_ahead(2, start);
+  CHECK_FALSE(fast.take(1, start));
+  CHECK(fast.take(1, start + 2ns));
+}
+
 TEST_CASE("a_rate_that_is_none_is_refused") {
   CHECK_THROWS_AS(token_bucket({.tokens = 0, .burst = 1}), std::invalid_argument);
   CHECK_THROWS_AS(token_bucket({.tokens = 1, .burst = 0}), std::invalid_argument);

@@ -120,7 +120,8 @@ TEST_CASE("params_are_those_that_the_router_set") {
 // RFC 6265 section 5.4. One field is what browsers send; several are one list to us.
 TEST_CASE("cookie_finds_the_first_of_a_name_in_all_cookie_fields") {
   const request head = heads::must_parse(heads::with(
-      "GET / HTTP/1.1", "Cookie: id=5; name=\"a b\";empty=; flag; x=1=2\r\ncookie: id=6;  late = z\r\n"));
+      "GET / HTTP/1.1",
+      "Host: a\r\nCookie: id=5; name=\"a b\";empty=; flag; x=1=2\r\ncookie: id=6;  late = z\r\n"));
   CHECK(head.cookie("id") == "5");
   CHECK(head.cookie("name") == "\"a b\"");
   CHECK(head.cookie("empty") == "");

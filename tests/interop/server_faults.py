@@ -46,8 +46,8 @@ async def closes_clients(path):
         took = time.monotonic() - started
         for client in clients:
             await client.wait_closed()
-            expect_equal(client.close_code, 1001, "the close code after SIGTERM")
-    print(f"ok  SIGTERM closed {len(clients)} clients with 1001 and ended with status 0 after {took:.1f} s")
+            expect_equal(client.close_code, 1012, "the close code after SIGTERM")
+    print(f"ok  SIGTERM closed {len(clients)} clients with 1012 and ended with status 0 after {took:.1f} s")
 
 
 def upgraded_socket(port):

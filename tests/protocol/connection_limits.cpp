@@ -14,6 +14,8 @@ namespace {
 const std::vector<event> too_big{event::failure(errc::message_too_big, close_code::message_too_big)};
 const std::vector<event> too_many_fragments{
     event::failure(errc::too_many_fragments, close_code::policy_violation)};
+const std::vector<event> too_many_fragments_a_second{
+    event::failure(errc::fragment_rate_exceeded, close_code::policy_violation)};
 const std::vector<event> too_many_control_frames{
     event::failure(errc::too_many_control_frames, close_code::policy_violation)};
 
@@ -48,6 +50,7 @@ TEST_CASE("the_defaults_are_those_of_the_design") {
   const connection_options options;
   CHECK(options.max_message_size == 64 * 1024);
   CHECK(options.max_fragments == 16'384);
+  CHECK(options.max_fragments_per_second == 65'536);
   CHECK(options.max_control_frames_per_second == 200);
   CHECK(options.max_queued_pongs == 16);
   CHECK(options.close_timeout == 5s);
@@ -154,6 +157,7 @@ TEST_CASE("the_sizes_of_messages_do_not_add_up") {  // M03
     std::string stream = messages;
     e.ws.receive(std::as_writable_bytes(std::span(stream)), e.now, sink);
     e.ws.settle();
+    e.now += 1ms;
   }
   CHECK(sink.messages == 2 * rounds);
   CHECK(e.ws.is_open());
@@ -230,6 +234,7 @@ TEST_CASE("the_frames_of_messages_do_not_add_up") {  // M03
     std::string stream = message;
     e.ws.receive(std::as_writable_bytes(std::span(stream)), e.now, sink);
     e.ws.settle();
+    e.now += 1ms;
   }
   CHECK(sink.messages == 2 * rounds);
   CHECK(e.ws.is_open());
@@ -303,14 +308,65 @@ TEST_CASE("a_limit_of_no_control_frames_lets_none_through") {
   CHECK(e.events() == too_many_control_frames);
 }
 
-TEST_CASE("data_frames_are_not_limited_in_time") {
+TEST_CASE("messages_in_one_frame_are_not_limited_in_time") {
   const role own = GENERATE(role::server, role::client);
-  endpoint e(own, with_control_frames(1));
+  connection_options options = with_control_frames(1);
+  options.max_fragments_per_second = 0;
+  endpoint e(own, options);
   e.feed(std::vector<frame>(1000, frame::text("")));
-  e.feed(fragments(1000, ""));
   e.feed(frame::ping(""));
-  CHECK(e.events().size() == 1002);
+  CHECK(e.events().size() == 1001);
   CHECK(e.ws.is_open());
+  e.feed(frame::text("", unfinished));
+  CHECK(e.events() == too_many_fragments_a_second);
+}
+
+TEST_CASE("fragments_are_limited_in_each_second_over_all_messages") {  // M01, M02
+  const role own = GENERATE(role::server, role::client);
+  const std::size_t limit = GENERATE(2u, 3u, 1000u);
+  const std::string payload = GENERATE("", "x");
+  connection_options options;
+  options.max_fragments_per_second = limit;
+  endpoint e(own, options);
+  // Messages of two frames, and of the last the first frame alone where the limit is odd.
+  std::vector<frame> frames;
+  for (std::size_t i = 0; i + 1 < limit; i += 2) {
+    frames.push_back(frame::text(payload, unfinished));
+    frames.push_back(frame::continuation(payload));
+  }
+  if (limit % 2 != 0) frames.push_back(frame::text(payload, unfinished));
+  e.feed(frames);
+  e.events();
+  REQUIRE(e.ws.is_open());
+  const frame next =
+      limit % 2 != 0 ? frame::continuation(payload, unfinished) : frame::binary(payload, unfinished);
+  SECTION("one more in the same second is refused") {
+    e.now += 1s - 1ns;
+    e.feed(next);
+    CHECK(e.events() == too_many_fragments_a_second);
+    CHECK(e.sent().back() == frame::failure(errc::fragment_rate_exceeded, close_code::policy_violation));
+  }
+  SECTION("it is accepted in the next") {
+    e.now += 1s;
+    e.feed(next);
+    CHECK(e.ws.is_open());
+  }
+}
+
+TEST_CASE("a_flood_of_small_messages_in_fragments_ends_at_the_default_limit") {  // M01, R12
+  const role own = GENERATE(role::server, role::client);
+  endpoint e(own);
+  counting_sink sink;
+  const std::string message = encoded(e.peer(), fragments(16, "x"));
+  std::size_t frames = 0;
+  while (sink.ends == 0 && frames < 1'000'000) {
+    std::string stream = message;
+    e.ws.receive(std::as_writable_bytes(std::span(stream)), e.now, sink);
+    e.ws.settle();
+    frames += 16;
+  }
+  CHECK(frames == 65'536 + 16);
+  CHECK(sink.messages == 65'536 / 16);
 }
 
 TEST_CASE("control_frames_do_not_add_up_over_hours") {  // C03, M03

@@ -144,7 +144,7 @@ function onLost({ code, reason, delay }) {
   typists.forEach(({ timer }) => clearTimeout(timer));
   typists.clear();
   showTyping();
-  const why = code === 1001 ? 'The server is going down' : reason ? `Disconnected: ${reason}` : 'No connection';
+  const why = code === 1001 || code === 1012 ? 'The server is going down' : reason ? `Disconnected: ${reason}` : 'No connection';
   stopCountdown();
   $('banner').hidden = false;
   if (delay === undefined) {

@@ -65,8 +65,12 @@ export class Connection extends EventTarget {
     clearTimeout(this.#timer);
     let delay;
     if (!finalCodes.has(code)) {
-      // Half of it is left to chance, so that all the clients of a server that fell do not come back at once.
-      delay = Math.min(longestDelay, firstDelay * 2 ** this.#attempts) * (0.5 + Math.random() / 2);
+      // Half of it is left to chance, so that all the clients of a server that fell do not come back at once. One that
+      // drains says when each is to come.
+      const told = code === 1012 && /^retry-after-ms=(\d{1,5})$/.exec(reason);
+      delay = told
+        ? Number(told[1])
+        : Math.min(longestDelay, firstDelay * 2 ** this.#attempts) * (0.5 + Math.random() / 2);
       this.#attempts += 1;
       this.#timer = setTimeout(() => this.open(), delay);
     }

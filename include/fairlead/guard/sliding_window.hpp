@@ -56,6 +56,14 @@ class sliding_window {
   /// larger than the bytes of a second is always too much.
   FAIRLEAD_DECL rate_verdict add(std::uint64_t bytes, time_point now) noexcept;
 
+  /// Counts so much whether it is too much or not, for who learns too late how much it is. What is above the
+  /// limit is made up for: nothing passes for as long as the limit would have taken to let it through.
+  FAIRLEAD_DECL void add_ahead(std::uint64_t messages, std::uint64_t bytes, time_point now) noexcept;
+
+  /// The first time at which add() lets a message of that size through if nothing is added before: `now` if it does
+  /// already, time_point::max() if it never will.
+  FAIRLEAD_DECL time_point ready_at(std::uint64_t bytes, time_point now) const noexcept;
+
   const message_rate& limit() const noexcept { return limit_; }
 
  private:
@@ -69,7 +77,7 @@ class sliding_window {
   message_rate limit_;
   counts previous_;
   counts current_;
-  time_point start_ = time_point::min();  // of the second that `current_` counts
+  time_point start_ = time_point::min();  // of the second that `current_` counts; in the future to make up
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

@@ -28,6 +28,7 @@ class token_level {
   explicit token_level(const token_rate& rate) noexcept : level_(capacity(rate)) {}
 
   FAIRLEAD_DECL bool take(const token_rate& rate, std::uint64_t n, time_point now) noexcept;
+  FAIRLEAD_DECL void take_ahead(const token_rate& rate, std::uint64_t n, time_point now) noexcept;
   FAIRLEAD_DECL time_point ready_at(const token_rate& rate, std::uint64_t n, time_point now) const noexcept;
 
  private:
@@ -40,7 +41,7 @@ class token_level {
   FAIRLEAD_DECL std::uint64_t level_at(const token_rate& rate, time_point now) const noexcept;
 
   std::uint64_t level_;
-  time_point last_ = time_point::min();
+  time_point last_ = time_point::min();  // in the future while tokens are owed
 };
 
 }  // namespace detail
@@ -60,6 +61,10 @@ class token_bucket {
 
   /// Takes `n` tokens if they are there, else none. True for 0, false for more than the burst.
   bool take(std::uint64_t n, time_point now) noexcept { return level_.take(rate_, n, now); }
+
+  /// Takes `n` tokens whether they are there or not, for who learns too late how many it takes: until those that
+  /// were missing have come nothing is there for anybody.
+  void take_ahead(std::uint64_t n, time_point now) noexcept { level_.take_ahead(rate_, n, now); }
 
   /// The first time at which take() gives `n` tokens if nobody takes any before: `now` if they are there,
   /// time_point::max() if they never will be.

@@ -28,6 +28,9 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::message_too_big: return "the message is larger than the limit";
     case errc::too_many_fragments: return "the message has more frames than the limit";
     case errc::too_many_control_frames: return "the peer sent more control frames a second than the limit";
+    case errc::fragment_rate_exceeded: return "the peer sent more fragments a second than the limit";
+    case errc::message_rate_exceeded: return "the peer sent more messages a second than the limit";
+    case errc::byte_rate_exceeded: return "the peer sent more bytes a second than the limit";
     case errc::bad_request_line: return "the request line is malformed";
     case errc::bad_field: return "a header field is malformed";
     case errc::head_too_large: return "the HTTP head is larger than the limit";
@@ -60,6 +63,9 @@ constexpr const char* message_of(errc e) noexcept {
     case errc::idle_timeout: return "the connection was idle for too long";
     case errc::authentication_timeout: return "the peer did not authenticate in time";
     case errc::message_timeout: return "a message took too long to arrive";
+    case errc::authentication_failed: return "the peer did not authenticate";
+    case errc::released: return "the connection was given to another owner";
+    case errc::not_releasable: return "nobody else could go on with the connection";
     case errc::bad_argument: return "the argument must not be sent";
     case errc::bad_url: return "the URL is not one of a WebSocket";
     case errc::bad_proxy_response: return "the proxy's answer is not HTTP";
@@ -113,15 +119,15 @@ class fairlead_condition_category final : public std::error_category {
     };
     switch (static_cast<errc_condition>(condition)) {
       case errc_condition::protocol_violation: return within(errc::reserved_opcode, errc::bad_compression);
-      case errc_condition::limit_exceeded:
-        return within(errc::message_too_big, errc::too_many_control_frames);
+      case errc_condition::limit_exceeded: return within(errc::message_too_big, errc::byte_rate_exceeded);
       case errc_condition::handshake_failed:
         return within(errc::bad_request_line, errc::bad_proxy_header) ||
                within(errc::bad_url, errc::tls_failed);
       case errc_condition::disconnected:
-        return ec == errc::closed || ec == errc::connection_lost || ec == errc::close_timeout ||
-               ec == errc::queue_full || within(errc::out_of_budget, errc::message_timeout) ||
-               within(errc::reserved_opcode, errc::too_many_control_frames);
+        return ec == errc::closed || ec == errc::released || ec == errc::connection_lost ||
+               ec == errc::close_timeout || ec == errc::queue_full ||
+               within(errc::out_of_budget, errc::authentication_failed) ||
+               within(errc::reserved_opcode, errc::byte_rate_exceeded);
       case errc_condition::tls_failed:
         return ec == errc::tls_timeout || ec == errc::tls_lost ||
                within(errc::certificate_expired, errc::tls_failed);
@@ -152,6 +158,9 @@ FAIRLEAD_DECL std::string_view name_of(errc e) noexcept {
     case errc::message_too_big: return "message_too_big";
     case errc::too_many_fragments: return "too_many_fragments";
     case errc::too_many_control_frames: return "too_many_control_frames";
+    case errc::fragment_rate_exceeded: return "fragment_rate_exceeded";
+    case errc::message_rate_exceeded: return "message_rate_exceeded";
+    case errc::byte_rate_exceeded: return "byte_rate_exceeded";
     case errc::bad_request_line: return "bad_request_line";
     case errc::bad_field: return "bad_field";
     case errc::head_too_large: return "head_too_large";
@@ -184,6 +193,9 @@ FAIRLEAD_DECL std::string_view name_of(errc e) noexcept {
     case errc::idle_timeout: return "idle_timeout";
     case errc::authentication_timeout: return "authentication_timeout";
     case errc::message_timeout: return "message_timeout";
+    case errc::authentication_failed: return "authentication_failed";
+    case errc::released: return "released";
+    case errc::not_releasable: return "not_releasable";
     case errc::bad_url: return "bad_url";
     case errc::bad_proxy_response: return "bad_proxy_response";
     case errc::proxy_refused: return "proxy_refused";

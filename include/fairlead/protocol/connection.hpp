@@ -119,14 +119,14 @@ class connection {
   FAIRLEAD_DECL void release() noexcept;
 
   /// Reports messages in parts, as they arrive, and holds none of them: whatever their size, they need no
-  /// memory. The limits hold as before. Before anything is received.
-  void receive_in_parts() noexcept { in_parts_ = true; }
+  /// memory. The limits hold as before. From the next message on.
+  void receive_in_parts() noexcept { wants_parts_ = true; }
 
   /// Takes bytes from the peer and reports what they mean to `sink`, in order, during the call. Throws only
   /// std::bad_alloc and what `sink` throws.
   ///
   /// \param in   Unmasked in place. Has to stay as it is until settle(), since replies may refer to it.
-  /// \param now  Never earlier than in the calls before; control frames are counted by it.
+  /// \param now  Never earlier than in the calls before; control frames and fragments are counted by it.
   /// \return     Bytes consumed; fewer than given when the sink answered `pause`: give the rest again later.
   FAIRLEAD_DECL std::size_t receive(std::span<std::byte> in, time_point now, event_sink& sink);
 
@@ -147,6 +147,18 @@ class connection {
 
   /// The message has not been read from for some time: it counts as begun at `now`.
   void restart_unfinished(time_point now) noexcept { message_since_ = now; }
+
+  /// True between two of the peer's messages, where another connection could go on: with the bytes of a frame that
+  /// may have begun, which unfinished_header() has.
+  bool is_between_messages() const noexcept { return !in_message_ && !in_payload_; }
+  std::span<const std::byte> unfinished_header() const noexcept {
+    return std::span(header_).first(header_size_);
+  }
+
+  role side() const noexcept { return role_; }
+
+  /// Whether enable_deflate() was called.
+  bool has_deflate() const noexcept { return compression_ != nullptr; }
 
   /// Bytes of memory that it holds.
   std::size_t unfinished_size() const noexcept { return assembly_.capacity() + control_.capacity(); }
@@ -238,7 +250,9 @@ class connection {
 
   std::size_t decode_header(std::span<const std::byte> in, time_point now, event_sink& sink);
   errc check_header(const frame_header& h, time_point now) noexcept;
+  void move_frame_window(time_point now) noexcept;
   errc count_control_frame(time_point now) noexcept;
+  errc count_fragment(time_point now) noexcept;
   flow receive_payload(std::span<std::byte> piece, event_sink& sink);
   flow receive_data(std::span<std::byte> piece, bool last_piece, event_sink& sink);
   flow receive_part(std::span<const std::byte> bytes, bool last_of_message, event_sink& sink);
@@ -275,7 +289,7 @@ class connection {
   std::size_t pongs_end_ = 0;  // bytes of output up to the end of the last pong that waits
   std::span<const std::byte> lent_;
   time_point deadline_ = time_point::max();
-  time_point control_window_{};
+  time_point frame_window_{};  // the begin of the second in which frames are counted
 
   // The frame being received.
   std::uint64_t payload_left_ = 0;
@@ -291,6 +305,7 @@ class connection {
   bool in_message_ = false;
   bool message_compressed_ = false;
   bool in_parts_ = false;
+  bool wants_parts_ = false;  // from the next message on
   message_kind message_kind_ = message_kind::text;
   utf8_validator utf8_;
   std::size_t message_size_ = 0;   // announced by its frames so far
@@ -299,11 +314,12 @@ class connection {
   time_point message_since_{};
 
   std::size_t message_limit_ = std::numeric_limits<std::size_t>::max();
-  bool sending_pieces_ = false;
   std::uint32_t control_frames_ = 0;  // in the current second
+  std::uint32_t fragments_ = 0;       // in the current second
   std::uint32_t queued_pongs_ = 0;
   role role_;
   state state_ = state::open;
+  bool sending_pieces_ = false;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI

@@ -18,6 +18,12 @@ struct connection_options {
   /// that stream large messages in small frames.
   std::size_t max_fragments = 16'384;
 
+  /// Most frames of messages that come in several, in one second; a message in one frame does not count. One more
+  /// is refused with 1008. By default four messages of `max_fragments` pass in a second, which is more than anyone
+  /// sends who cuts messages for a reason, and keeps a peer from working us with frames of a byte or none. Raise it
+  /// together with `max_fragments`.
+  std::size_t max_fragments_per_second = 65'536;
+
   /// Most pings, pongs and closes in one second. One more is refused with 1008.
   std::size_t max_control_frames_per_second = 200;
 

@@ -1,5 +1,6 @@
 #include <fairlead/net/server/server.hpp>
 
+#include <net/server/running_server.hpp>
 #include <net/session/session_support.hpp>
 #include <support/catch.hpp>
 
@@ -23,67 +24,6 @@ namespace {
 link_form any_form() {
   return GENERATE(link_form::memory, link_form::epoll, link_form::asio, link_form::tls);
 }
-link_kind any_kind() { return GENERATE(link_kind::epoll, link_kind::asio); }
-
-server_options local(link_kind kind = link_kind::epoll, std::size_t threads = 1) {
-  server_options options;
-  options.address = "127.0.0.1";
-  options.link = kind;
-  options.threads = threads;
-  return options;
-}
-
-/// run() on a thread of its own.
-class running_server {
- public:
-  explicit running_server(server& s) : server_(s) {
-    server_.listen();
-    done_ = std::async(std::launch::async, [this] { server_.run(); });
-  }
-  running_server(const running_server&) = delete;
-  ~running_server() {
-    if (done_.valid()) server_.stop();
-  }
-
-  /// True when run() returned in time; rethrows what it threw.
-  bool has_returned(std::chrono::milliseconds time = patience) {
-    if (done_.wait_for(time) != std::future_status::ready) return false;
-    done_.get();
-    return true;
-  }
-
- private:
-  server& server_;
-  std::future<void> done_;
-};
-
-/// A client with a context of its own, on the test's thread.
-struct remote_client {
-  explicit remote_client(std::uint16_t port) {
-    asio::ip::tcp::socket socket(context);
-    socket.connect({asio::ip::address_v4::loopback(), port});
-    peer.emplace(make_asio_link(std::move(socket)));
-  }
-
-  template <class Condition>
-  bool run_until(Condition done) {
-    const time_point give_up = clock::now() + patience;
-    while (!done()) {
-      if (clock::now() > give_up) return false;
-      context.restart();
-      if (context.run_one_for(10ms) == 0) std::this_thread::yield();
-    }
-    return true;
-  }
-  bool join(std::string_view target = "/") {
-    peer->upgrade(target);
-    return run_until([&] { return peer->upgraded || peer->is_over(); }) && peer->upgraded;
-  }
-
-  asio::io_context context;
-  std::optional<client> peer;
-};
-
 std::size_t descriptors_in_use() {
   DIR* const folder = ::opendir("/proc/self/fd");
   std::size_t count = 0;
@@ -159,10 +99,10 @@ TEST_CASE("a_bad_pattern_is_refused") {
 
 TEST_CASE("a_port_in_use_is_refused_by_its_name") {
   const link_kind kind = any_kind();
-  server first(local(kind));
+  server first(on_loopback(kind));
   first.listen();
   REQUIRE(first.port() != 0);
-  auto options = local(kind);
+  auto options = on_loopback(kind);
   options.port = first.port();
   server second(options);
   try {
@@ -177,7 +117,7 @@ TEST_CASE("a_port_in_use_is_refused_by_its_name") {
 
 TEST_CASE("a_port_is_free_again_when_its_server_is_gone") {
   const link_kind kind = any_kind();
-  auto options = local(kind);
+  auto options = on_loopback(kind);
   {
     server first(options);
     first.listen();
@@ -193,7 +133,7 @@ TEST_CASE("a_port_is_free_again_when_its_server_is_gone") {
 TEST_CASE("what_is_no_numeric_address_is_refused_by_its_name") {
   for (const char* address : {"", "localhost", "1.2.3", "203.0.113.77"}) {  // the last is nobody's here
     CAPTURE(address);
-    auto options = local();
+    auto options = on_loopback();
     options.address = address;
     server s(options);
     try {
@@ -207,7 +147,7 @@ TEST_CASE("what_is_no_numeric_address_is_refused_by_its_name") {
 }
 
 TEST_CASE("an_ipv6_address_is_listened_on") {
-  auto options = local(any_kind());
+  auto options = on_loopback(any_kind());
   options.address = "::1";
   asio::io_context context;
   server s(context, options);
@@ -306,14 +246,14 @@ TEST_CASE("a_server_may_be_destroyed_right_after_stop_or_amid_an_accept") {
 
 TEST_CASE("run_is_for_a_server_with_loops_of_its_own") {
   asio::io_context context;
-  server s(context, local());
+  server s(context, on_loopback());
   CHECK_THROWS_AS(s.run(), std::logic_error);
 }
 
 TEST_CASE("run_returns_after_stop_from_another_thread_when_every_session_is_closed", "[threads]") {
   const link_kind kind = any_kind();
   const std::size_t threads = GENERATE(0, 1, 2);  // 0 counts as 1
-  server s(local(kind, threads));
+  server s(on_loopback(kind, threads));
   s.route("/", handlers{});
   running_server running(s);
   remote_client a(s.port());
@@ -332,7 +272,7 @@ TEST_CASE("run_returns_after_stop_from_another_thread_when_every_session_is_clos
 }
 
 TEST_CASE("stop_before_run_lets_run_return_at_once", "[threads]") {
-  server s(local());
+  server s(on_loopback());
   s.stop();
   running_server running(s);
   CHECK(running.has_returned());
@@ -340,7 +280,7 @@ TEST_CASE("stop_before_run_lets_run_return_at_once", "[threads]") {
 
 // L07.
 TEST_CASE("stop_ends_connections_in_every_state_within_the_close_timeout", "[threads]") {
-  auto options = local(any_kind());
+  auto options = on_loopback(any_kind());
   options.session.connection.close_timeout = 200ms;
   server s(options);
   s.route("/", handlers{.on_message = [](session& ws, message_view m) {
@@ -372,7 +312,7 @@ TEST_CASE("stop_ends_connections_in_every_state_within_the_close_timeout", "[thr
 
 TEST_CASE("a_server_destroyed_after_run_threw_or_never_ran_leaves_nothing_behind") {
   const link_kind kind = any_kind();
-  server s(local(kind, 2));
+  server s(on_loopback(kind, 2));
   s.route("/", handlers{});
   s.listen();
   asio::io_context context;
@@ -380,54 +320,11 @@ TEST_CASE("a_server_destroyed_after_run_threw_or_never_ran_leaves_nothing_behind
   socket.connect({asio::ip::address_v4::loopback(), s.port()});
 }
 
-TEST_CASE("a_signal_ends_run_in_order_and_a_second_one_at_once") {
-  const int signals = GENERATE(1, 2);
-  const int signal = GENERATE(SIGTERM, SIGINT);
-  int ready[2];
-  REQUIRE(::pipe(ready) == 0);
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {  // no test framework in here
-    ::close(ready[0]);
-    ::alarm(60);
-    int result = 1;
-    try {
-      auto options = local();
-      options.session.connection.close_timeout = signals == 1 ? duration(200ms) : duration(1h);
-      server s(options);
-      s.route("/", handlers{});
-      s.listen();
-      const std::uint16_t port = s.port();
-      if (::write(ready[1], &port, sizeof port) == sizeof port) {
-        s.run();
-        result = 0;
-      }
-    } catch (...) {
-    }
-    ::_exit(result);
-  }
-  ::close(ready[1]);
-  std::uint16_t port = 0;
-  REQUIRE(::read(ready[0], &port, sizeof port) == sizeof port);
-  ::close(ready[0]);
-  remote_client c(port);
-  c.peer->is_stubborn = true;  // so that only the timeout, or the second signal, ends it
-  REQUIRE(c.join());
-  ::kill(child, signal);
-  REQUIRE(c.run_until([&] { return c.peer->closed.has_value(); }));
-  CHECK(c.peer->closed->code == close_code::going_away);
-  if (signals == 2) ::kill(child, signal);
-  int status = 0;
-  REQUIRE(c.run_until([&] { return ::waitpid(child, &status, WNOHANG) == child; }));
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
-}
-
 // --- Several threads.
 
 TEST_CASE("connections_are_spread_over_the_threads", "[threads]") {
   const link_kind kind = any_kind();
-  server s(local(kind, 2));
+  server s(on_loopback(kind, 2));
   std::mutex mutex;
   std::multiset<std::thread::id> threads;
   s.route("/", handlers{.on_open =

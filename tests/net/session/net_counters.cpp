@@ -70,6 +70,8 @@ TEST_CASE("counters_as_json_have_the_sums_beside_the_reasons") {
   c.messages_received = 2;
   c.bytes_received = 3;
   c.messages_sent = 4;
+  c.rate_pauses = {5, 6};
+  c.rate_drops = {7, 8};
   c.bytes_sent = 18'446'744'073'709'551'615u;
   const std::string json = to_json(c);
   CHECK(json.starts_with(R"({"sessions":{"connecting":0,)"));
@@ -77,6 +79,10 @@ TEST_CASE("counters_as_json_have_the_sums_beside_the_reasons") {
   CHECK(
       json.find(
           R"("messages_received":2,"bytes_received":3,"messages_sent":4,"bytes_sent":18446744073709551615,"drops":{)") !=
+      std::string::npos);
+  CHECK(
+      json.find(
+          R"(},"rate_pauses":{"messages":5,"bytes":6},"rate_drops":{"messages":7,"bytes":8},"refused":{)") !=
       std::string::npos);
   CHECK(json.ends_with("}}"));
 }

@@ -39,6 +39,23 @@ FAIRLEAD_DECL bool token_level::take(const token_rate& rate, std::uint64_t n, ti
   return true;
 }
 
+FAIRLEAD_DECL void token_level::take_ahead(const token_rate& rate, std::uint64_t n, time_point now) noexcept {
+  const auto per = static_cast<std::uint64_t>(rate.per.count());
+  const std::uint64_t wanted = units(rate, std::min(n, std::numeric_limits<std::uint64_t>::max() / per));
+  level_ = level_at(rate, now);
+  last_ = std::max(last_, now);
+  if (wanted <= level_) {
+    level_ -= wanted;
+    return;
+  }
+  const std::uint64_t missing = wanted - level_;
+  const std::uint64_t wait = (missing - 1) / rate.tokens + 1;
+  const auto longest = static_cast<std::uint64_t>(duration::max().count());
+  last_ = deadline_after(last_, duration(static_cast<duration::rep>(std::min(wait, longest))));
+  // What the last nanosecond brings beyond what was owed, but no whole token, which would be there at once.
+  level_ = std::min({wait * rate.tokens - missing, per - 1, capacity(rate)});
+}
+
 FAIRLEAD_DECL time_point token_level::ready_at(const token_rate& rate, std::uint64_t n,
                                                time_point now) const noexcept {
   if (n > rate.burst) return time_point::max();

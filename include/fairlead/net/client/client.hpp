@@ -80,7 +80,8 @@ struct client_options {
 
   connect_deadlines deadlines{};
 
-  link_kind link = link_kind::epoll;
+  link_kind link =
+      link_kind::epoll;  ///< As for a server: plain Asio links where several threads run the context.
 
   /// Receive in place of session::receive(). Nothing is received before the handler of connect() has returned,
   /// which stands in place of on_open: that is not called.
@@ -177,8 +178,9 @@ void start_connect(const asio::any_io_executor& executor, std::string url, clien
 /// apart, until one answers (RFC 8305). The first that is connected is used. While a name is being resolved the
 /// context cannot be destroyed: its destructor waits for the system's answer.
 ///
-/// \param executor  Of an io_context, or of a strand of one; the session lives on that context, whose thread is to be
-///                  one. May be called from any thread.
+/// \param executor  Of an io_context, or of a strand of one; the session lives on that context, which one thread runs,
+///                  or several after share_between_threads(): then on the event loop with the fewest, or on that of the
+///                  session whose executor it is. May be called from any thread.
 /// \param url       As for parse_url(): `ws://`, `wss://`, `ws+unix:`, `wss+unix:`.
 /// \param options   Copied before the call returns.
 /// \par Completion signature  void(std::error_code, session). stage_of() says in which stage it failed. What the

@@ -97,6 +97,9 @@ class epoll_set final : public asio::execution_context::service {
   /// Takes the entry out and closes its descriptor; the entry itself is freed after the batch.
   void remove(detail::epoll_entry& entry) noexcept;
 
+  /// The same, but the descriptor is the caller's.
+  int release(detail::epoll_entry& entry) noexcept;
+
   /// Shared by the links, for the length of one read.
   std::span<std::byte> receive_buffer() noexcept { return {receive_buffer_.get(), receive_buffer_size}; }
 

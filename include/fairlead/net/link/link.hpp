@@ -91,6 +91,13 @@ class link {
   /// Tells the peer that no more will be sent, behind what was written. Calls no sink.
   virtual void shutdown_sending() = 0;
 
+  /// Whether there is a socket whose bytes are the sink's, as they are.
+  virtual bool has_socket() { return false; }
+
+  /// Lets go of the connected socket, which the caller closes from now on; nothing follows but close(), before the
+  /// handler that runs returns. Only when has_socket().
+  virtual int release() { return -1; }
+
   /// Closes and frees the link. No call to the sink follows. Legal inside any of the sink's functions.
   virtual void close() noexcept = 0;
 

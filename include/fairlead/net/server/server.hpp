@@ -13,13 +13,17 @@
 #include <fairlead/net/link/link_kind.hpp>
 #include <fairlead/net/link/tls.hpp>
 #include <fairlead/net/server/admission.hpp>
+#include <fairlead/net/server/drain_options.hpp>
+#include <fairlead/net/session/detail/completion.hpp>
 #include <fairlead/net/session/net_counters.hpp>
 #include <fairlead/net/session/session.hpp>
 #include <fairlead/net/session/session_options.hpp>
 #include <fairlead/time.hpp>
 
+#include <asio/async_result.hpp>
 #include <asio/awaitable.hpp>
 #include <asio/io_context.hpp>
+#include <asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -31,6 +35,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -48,6 +53,21 @@ struct server_options {
   std::filesystem::perms local_permissions =
       std::filesystem::perms::owner_read | std::filesystem::perms::owner_write;
 
+  /// Listens on this descriptor, which is there already, in place of address and port or `local_path`: a stream socket
+  /// that listens, such as one of inherited_sockets(). The server owns it once listen() has returned. It is taken to
+  /// live on elsewhere when the server ends: a drain closes it at its begin, and leaves what waits there to who comes
+  /// next; the file of a local socket stays. -1 for none.
+  int listening_socket = -1;
+
+  /// Where a restart passes the listening socket on, so that no connection is refused: the path of a local socket, on
+  /// which the server waits for its successor, another process of the same user with the same option. listen() of the
+  /// successor gets the socket there; once its event loop runs it says so, and only then the predecessor stops to
+  /// accept, drains with `drain`, and run() returns there. Empty for none; not with `listening_socket`.
+  ///
+  /// Where nobody waits there, or who does gives no socket that is bound as this server's is to be, listen() opens its
+  /// own. It waits at most five seconds for each step of a predecessor.
+  std::filesystem::path handover_path{};
+
   /// Connections that the kernel completes before they are accepted; the system may have a lower limit.
   int backlog = 1024;
 
@@ -55,6 +75,7 @@ struct server_options {
   /// loop that had the fewest when it was accepted.
   std::size_t threads = 1;
 
+  /// On a context that several threads run always link_kind::asio: see share_between_threads().
   link_kind link = link_kind::epoll;
 
   /// When it is not empty all connections are TLS: `https` and `wss`. Keep a copy to reload() its certificates.
@@ -86,14 +107,17 @@ struct server_options {
   /// For routes that bring no options of their own.
   session_options session{};
 
+  /// What run() does at the first signal, and a server whose successor accepts.
+  drain_options drain{};
+
   /// Is told what happens to the sessions of all routes; null for nobody.
   std::shared_ptr<net_sink> sink{};
 };
 
 /// Accepts connections, answers HTTP, and makes sessions of those that ask for an upgrade.
 ///
-/// Set up the routes, then run(). All of it on one thread, but for stop(), counters() and connection_count(), which
-/// may be called from any. With several threads the handlers of different connections run at the same time.
+/// Set up the routes, then run(). All of it on one thread, but for drain(), stop(), counters() and connection_count(),
+/// which may be called from any. With several threads the handlers of different connections run at the same time.
 ///
 /// A request that asks for an upgrade is for the routes of sessions alone. Any other is answered by the first
 /// get() or health() whose pattern matches; else with 426, or 405 unless it is a GET, where a route of
@@ -103,7 +127,7 @@ class server {
   /// A server with event loops of its own, as many as `options.threads`: for run().
   explicit server(server_options options = {});
 
-  /// A server on a context that the caller runs, on one thread. Call listen(). `context` has to outlive the
+  /// A server on a context that the caller runs, on one thread, or on several after share_between_threads(). Call listen(). `context` has to outlive the
   /// server; sessions live on when the server goes.
   explicit server(asio::io_context& context, server_options options = {});
 
@@ -161,7 +185,7 @@ class server {
   void health(std::string path);
 
   /// Answers GET and HEAD at `path` with `{"status":"ready"}`, or with 503 and `{"status":"not ready"}` while it would be
-  /// wrong to send new clients here: once stop() was called, or while `check` says false. For load balancers.
+  /// wrong to send new clients here: once drain() or stop() was called, or while `check` says false. For load balancers.
   ///
   /// \param check  Called for each request, on the connection's thread; what it throws counts as false. Null for
   ///               always true.
@@ -179,20 +203,57 @@ class server {
 
   /// Begins to accept connections, unless it does; no route can be added any more. Throws std::system_error,
   /// which names the address or the path, when it is taken or may not be used: a path by a server that listens
-  /// there, or by a file that is no socket; or when the path has more than 107 bytes.
+  /// there, or by a file that is no socket; when the path has more than 107 bytes; when `listening_socket` does not
+  /// listen; or when nobody could wait at `handover_path`. std::invalid_argument for both of these.
   void listen();
 
-  /// The port that listen() got; 0 before, and for a local socket.
+  /// The port that listen() got, or found; 0 before, and for a local socket.
   std::uint16_t port() const noexcept;
 
   /// Serves a connection that was made elsewhere, such as one end of make_memory_pair(), on the context that
-  /// the caller runs; no route can be added any more.
+  /// the caller runs; no route can be added any more. Throws std::logic_error where several threads run it.
   void serve(link_ptr connection);
 
-  /// Listens unless it does, and serves until stop() or SIGINT or SIGTERM, then until every session is
-  /// closed; a second signal closes them at once. Once, and only for a server with event loops of its own
-  /// (otherwise std::logic_error). Throws what listen() throws.
+  /// Goes on with a connection that session::release() gave away, or that another library upgraded, as a session of the
+  /// route that matches `path`. Nobody is asked whether it may come in, and handlers get an empty request. From any
+  /// thread, once the server listens or serves; takes effect on the one of its threads that has the fewest.
+  ///
+  /// Throws std::invalid_argument when no route matches, when it is a client's, or when it has no connected socket; then
+  /// the connection is closed, as it is when the server has no place for it.
+  void adopt(std::string_view path, released_connection connection);
+
+  /// Listens unless it does, and serves until a drain() is done, or after stop() until every session is closed. SIGINT
+  /// or SIGTERM drains with server_options::drain; another while that goes on, or after stop(), ends every connection
+  /// at once. Once, and only for a server with event loops of its own (otherwise std::logic_error). Throws what
+  /// listen() throws.
   void run();
+
+  /// Lets every client go so that it can be served elsewhere, and ends the server, without a message lost:
+  ///
+  /// 1. ready() answers 503 at once, and so do upgrades, with Retry-After. Other requests are answered as before.
+  /// 2. The sessions are told to leave, a few at a time: what is queued for each is sent, for which it has until the
+  ///    deadline, then a close frame with 1012, service_restart, and the reason `retry-after-ms=N`. From then on the
+  ///    peer has the close timeout.
+  /// 3. When no session is left, or a second before the deadline (a tenth of a shorter time), what waits to be accepted
+  ///    is accepted and answered, and the server stops to listen.
+  /// 4. When no connection is left the drain is done. At the deadline the rest is cut.
+  ///
+  /// Sessions that close by themselves and requests under way are waited for as well. Connections of other servers and
+  /// clients on the same context are not touched. stop() meanwhile ends the drain early: the rest is closed as it does
+  /// it. From any thread, and before run() too.
+  ///
+  /// \par Completion signature  void(std::error_code, drain_report): errc::busy while another drain() is under way;
+  ///                            asio::error::operation_aborted when the server is destroyed meanwhile, with what was
+  ///                            done by then: who was told still leaves in time, the others stay.
+  /// \par Cancellation          None: who was told that the server restarts does not come back to this one.
+  template <class Token = asio::use_awaitable_t<>>
+  auto drain(const drain_options& options = {}, Token&& token = {}) {
+    return asio::async_initiate<Token, void(std::error_code, drain_report)>(
+        [self = std::weak_ptr<impl>(impl_)](auto handler, const drain_options& o) {
+          begin_drain(self, o, {std::move(handler), executor_of(self)});
+        },
+        token, options);
+  }
 
   /// Stops accepting, for good, and closes every session with 1001; each has its close timeout. From any
   /// thread: returns at once, and takes effect on the server's.
@@ -223,6 +284,10 @@ class server {
                                 const session_options* options);
 
   class impl;
+  using drain_done = detail::completion<std::error_code, drain_report>;
+  static asio::any_io_executor executor_of(const std::weak_ptr<impl>& self);
+  static void begin_drain(const std::weak_ptr<impl>& self, const drain_options& options, drain_done done);
+
   std::shared_ptr<impl> impl_;
 };
 

@@ -58,6 +58,8 @@ struct net_counters {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   drop_counts drops{};
+  limit_counts rate_pauses{};  ///< As in session_statistics.
+  limit_counts rate_drops{};
 
   /// Connections that asked for an upgrade, or for nothing that is HTTP, and did not become sessions.
   std::array<std::uint64_t, refusal_count> refused{};
@@ -72,7 +74,7 @@ struct net_counters {
 /// and refusal is there by name, also those that count nothing, so the members are always the same:
 ///
 ///     {"sessions":{"connecting":0,...},"opened":7,"closed":{"ok":5,...},"messages_received":31,...,
-///      "drops":{"newest":0,...},"refused":{"bad_request":1,...}}
+///      "drops":{"newest":0,...},"rate_pauses":{"messages":0,"bytes":0},...,"refused":{"bad_request":1,...}}
 FAIRLEAD_DECL std::string to_json(const net_counters& counters);
 
 /// Is told what happens to sessions, for who measures: the layers above observe through it. Called on the session's

@@ -6,6 +6,7 @@
 #include <fairlead/net/session/detail/completion.hpp>
 #include <fairlead/net/session/detail/inbox.hpp>
 #include <fairlead/net/session/message_class.hpp>
+#include <fairlead/net/session/released_connection.hpp>
 #include <fairlead/net/session/session_id.hpp>
 #include <fairlead/net/session/session_state.hpp>
 #include <fairlead/net/session/session_statistics.hpp>
@@ -38,6 +39,7 @@ namespace fairlead::inline FAIRLEAD_ABI {
 
 class request;
 class session;
+class session_group;
 
 /// What became of a message given to try_send().
 enum class send_result : unsigned char {
@@ -240,6 +242,20 @@ class session {
         [core = core_](auto handler) { start_ping(core, std::move(handler)); }, token);
   }
 
+  /// Gives the connection away: to server::adopt(), here or in another process, or to another library. Messages go on
+  /// to arrive until one of the peer's ends; what is queued leaves; then the session is over, on_close says
+  /// errc::released, and the connection goes on without it. What was received before can still be received.
+  ///
+  /// \par Completion signature  void(std::error_code, released_connection), after on_close: errc::not_releasable,
+  ///                            and the session goes on, with TLS, compression or a link that has no socket;
+  ///                            errc::busy while another release() waits; errc::closed when the session ends first.
+  /// \par Cancellation          None.
+  template <class Token = asio::use_awaitable_t<>>
+  auto release(Token&& token = {}) const {
+    return asio::async_initiate<Token, void(std::error_code, released_connection)>(
+        [core = core_](auto handler) { start_release(core, std::move(handler)); }, token);
+  }
+
   /// Stops reading from the peer, until resume_reading(); nothing more is received but what was read already. A
   /// peer that is not read is not asked whether it lives, and a reset is noticed all the same. From any thread.
   void pause_reading() const;
@@ -259,7 +275,8 @@ class session {
   /// Who the peer is, as set_user() said; empty before. From any thread.
   std::string user() const;
 
-  /// Says who the peer is, and makes an authenticating session an active one. From any thread.
+  /// Says who the peer is, and makes an authenticating session an active one, unless session_options::authenticate
+  /// is deciding just then. From any thread.
   void set_user(std::string name) const;
 
   /// The value of a field of the upgrade request that session_options::kept_headers names, in any case; empty when
@@ -302,12 +319,15 @@ class session {
   template <class Handler>
   static void start_ping(const detail::core_ptr& core, Handler handler);
   template <class Handler>
+  static void start_release(const detail::core_ptr& core, Handler handler);
+  template <class Handler>
   static void start_close(const detail::core_ptr& core, close_code code, std::string reason, Handler handler);
   static std::shared_ptr<detail::kept_class> keep_class(const message_class& c);
   void set_data(std::shared_ptr<void> data, const std::type_info& type) const;
   void* find_data(const std::type_info& type) const noexcept;
 
   friend detail::session_core;
+  friend session_group;
   detail::core_ptr core_;
 };
 

@@ -3,6 +3,8 @@
 
 #include <fairlead/config.hpp>
 #include <fairlead/handshake/permessage_deflate.hpp>
+#include <fairlead/net/session/authenticator.hpp>
+#include <fairlead/net/session/incoming_limits.hpp>
 #include <fairlead/net/session/memory_budget.hpp>
 #include <fairlead/net/session/session_statistics.hpp>
 #include <fairlead/protocol/connection_options.hpp>
@@ -16,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -44,6 +47,9 @@ inline constexpr close_code authentication_failed{4001};
 struct session_options {
   /// What is accepted from the peer.
   connection_options connection{};
+
+  /// How many messages and bytes a second are accepted from the peer; off by default.
+  incoming_limits incoming{};
 
   /// Whether and how messages are compressed; off unless `deflate.enabled`. What a session's compression costs
   /// in memory stands with its options. `connection.max_message_size` holds for what a message inflates to.
@@ -89,8 +95,20 @@ struct session_options {
   /// silent peer is known to live.
   duration idle_timeout = std::chrono::minutes(5);
 
+  /// Decides by a peer's first message who it is, such as first_message_token(). While it decides nothing is read. Then
+  /// session::user() is the name, the peer is sent `authenticated_reply`, and what it sent behind the first message
+  /// goes to the route; or it is sent `refused_reply`, and the session is closed with `authentication_failed`. The
+  /// route's on_message, on_part, receive() and coroutine see no message of anybody else: a coroutine begins when its
+  /// peer is known; on_open is called before. Who is known already when on_open calls session::set_user() is not asked.
+  authenticator authenticate{};
+
+  /// Text, or empty for no reply. Not copied: has to outlive the route's sessions, as a literal does.
+  std::string_view authenticated_reply = R"({"type":"auth:ok"})";
+  std::string_view refused_reply = R"({"type":"auth:fail"})";
+
   /// When it is not zero a session begins in session_state::authenticating and is closed with
-  /// `authentication_failed` unless session::set_user() is called in time. Heartbeats do not extend it.
+  /// `authentication_failed` unless it is authenticated in time: by `authenticate`, or by session::set_user().
+  /// Heartbeats do not extend it, nor does `authenticate` while it decides. Zero with `authenticate`: 15 s.
   duration authentication_timeout = duration::zero();
 
   /// Largest message of a peer that has not said who it is, in place of `connection.max_message_size` where that is

@@ -20,13 +20,16 @@ enum class drop_reason : unsigned char {
   expired,    ///< slow_policy::expire.
   budget,     ///< The process's memory_budget was spent, and this queue was among the largest.
   closed,     ///< It still waited when the session was closed for being slow, or ended.
+
+  /// It was sent to a session_group, and too many bytes waited already for the session's thread to take them.
+  thread_busy,
 };
 
-inline constexpr std::size_t drop_reason_count = 6;
+inline constexpr std::size_t drop_reason_count = 7;
 
 constexpr std::string_view name_of(drop_reason r) noexcept {
-  constexpr std::array<std::string_view, drop_reason_count> names{"newest",  "oldest", "conflated",
-                                                                  "expired", "budget", "closed"};
+  constexpr std::array<std::string_view, drop_reason_count> names{"newest", "oldest", "conflated",  "expired",
+                                                                  "budget", "closed", "thread_busy"};
   return names[static_cast<std::size_t>(r)];
 }
 
@@ -55,6 +58,14 @@ struct drop_counts {
   }
 };
 
+/// How often a limit of incoming_limits was met, by what there was too much of.
+struct limit_counts {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+
+  friend bool operator==(const limit_counts&, const limit_counts&) = default;
+};
+
 /// What a session has done so far. Payload bytes; control frames do not count.
 struct session_statistics {
   std::uint64_t messages_received = 0;
@@ -62,6 +73,8 @@ struct session_statistics {
   std::uint64_t messages_sent = 0;  ///< Given to the link.
   std::uint64_t bytes_sent = 0;     ///< Before compression.
   drop_counts drops{};
+  limit_counts rate_pauses{};      ///< over_limit::pause: how often reading stopped.
+  limit_counts rate_drops{};       ///< over_limit::drop: messages, which count as received too.
   std::size_t queue_size = 0;      ///< Bytes that wait now, some bookkeeping for each message included.
   std::size_t queue_size_max = 0;  ///< The most there were.
   time_point opened_at{};

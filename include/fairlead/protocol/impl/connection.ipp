@@ -31,6 +31,7 @@ constexpr close_code close_code_of(errc e) noexcept {
     case errc::bad_compression: return close_code::invalid_payload;
     case errc::message_too_big: return close_code::message_too_big;
     case errc::too_many_fragments:
+    case errc::fragment_rate_exceeded:
     case errc::too_many_control_frames: return close_code::policy_violation;
     case errc::connection_lost:
     case errc::close_timeout: return close_code::abnormal;
@@ -132,6 +133,7 @@ FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point no
     message_since_ = now;
     message_kind_ = h.op == opcode::text ? message_kind::text : message_kind::binary;
     message_compressed_ = h.rsv1;
+    in_parts_ = wants_parts_;
     inflated_size_ = 0;
     message_size_ = 0;
     frames_ = 0;
@@ -142,7 +144,7 @@ FAIRLEAD_DECL errc connection::check_header(const frame_header& h, time_point no
     return errc::message_too_big;
   message_size_ += static_cast<std::size_t>(h.payload_size);
   if (++frames_ > options_->max_fragments) return errc::too_many_fragments;
-  return errc::ok;
+  return h.fin && begins_message ? errc::ok : count_fragment(now);
 }
 
 // The limit holds for what a message inflates to. Compressed data of useless blocks may still be larger than
@@ -154,11 +156,20 @@ FAIRLEAD_DECL std::size_t connection::max_announced_size() const noexcept {
   return limit < highest / 2 - 1024 ? 2 * limit + 1024 : highest;
 }
 
+FAIRLEAD_DECL void connection::move_frame_window(time_point now) noexcept {
+  if (now - frame_window_ < std::chrono::seconds(1)) return;
+  frame_window_ = now;
+  control_frames_ = 0;
+  fragments_ = 0;
+}
+
+FAIRLEAD_DECL errc connection::count_fragment(time_point now) noexcept {
+  move_frame_window(now);
+  return ++fragments_ > options_->max_fragments_per_second ? errc::fragment_rate_exceeded : errc::ok;
+}
+
 FAIRLEAD_DECL errc connection::count_control_frame(time_point now) noexcept {
-  if (now - control_window_ >= std::chrono::seconds(1)) {
-    control_window_ = now;
-    control_frames_ = 0;
-  }
+  move_frame_window(now);
   return ++control_frames_ > options_->max_control_frames_per_second ? errc::too_many_control_frames
                                                                      : errc::ok;
 }

@@ -40,6 +40,9 @@ class virtual_time final : public asio::execution_context::service {
   // Services go in the reverse order of their making, so this one has to be there first.
   static virtual_time& make(asio::io_context& context) {
     if (asio::has_service<event_loops>(context)) {
+      if (asio::use_service<event_loops>(context).are_shared()) {
+        throw std::logic_error("a virtual_clock is for an io_context that one thread runs");
+      }
       throw std::logic_error("a virtual_clock has to be made before fairlead uses the context");
     }
     return asio::use_service<virtual_time>(context);

@@ -29,7 +29,7 @@ FAIRLEAD_DECL address_race::address_race(event_loop& loop, std::vector<stream::e
 FAIRLEAD_DECL void address_race::try_next() {
   const std::size_t index = sockets_.size();
   ++under_way_;
-  sockets_.emplace_back(loop_.context());
+  sockets_.emplace_back(loop_.executor());
   sockets_.back().async_connect(addresses_[index], [weak = weak_from_this(), index](std::error_code ec) {
     if (const auto self = weak.lock()) self->on_tried(index, plain_error(ec));
   });
@@ -41,7 +41,7 @@ FAIRLEAD_DECL void address_race::on_tried(std::size_t index, std::error_code ec)
   --under_way_;
   if (!ec) return finish({}, std::move(sockets_[index]));
   if (sockets_.size() < addresses_.size()) return try_next();
-  if (under_way_ == 0) finish(ec, stream::socket(loop_.context()));
+  if (under_way_ == 0) finish(ec, stream::socket(loop_.executor()));
 }
 
 FAIRLEAD_DECL void address_race::finish(std::error_code ec, stream::socket socket) {

@@ -42,7 +42,9 @@ inline asio::io_context* context_of(const asio::any_io_executor& executor) {
 FAIRLEAD_DECL std::shared_ptr<connect_attempt> make_connect_attempt(const asio::any_io_executor& executor) {
   const auto attempt = std::make_shared<connect_attempt>();
   if (asio::io_context* const context = context_of(executor)) {
-    attempt->loop = &event_loop::of(*context);
+    const auto& loops = asio::use_service<event_loops>(*context);
+    event_loop* const own = loops.find(executor);  // such as that of a session that relays
+    attempt->loop = own != nullptr ? own : &fewest_of(loops.all());
     attempt->letters = attempt->loop->letters();
   }
   return attempt;
@@ -53,8 +55,9 @@ FAIRLEAD_DECL void begin_connect(const std::shared_ptr<connect_attempt>& attempt
   if (attempt->loop == nullptr) return done.post(errc::bad_argument, core_ptr());
   const auto shared_done = std::make_shared<connected>(std::move(done));
   // By mail also on the own thread, so that a cancellation, which comes by mail too, finds it begun.
-  const bool posted = attempt->letters->post(
-      task([attempt, text = std::move(url), o = std::move(options), shared_done]() mutable {
+  const bool posted =
+      attempt->letters->post(task([attempt, text = std::move(url), o = std::move(options), shared_done,
+                                   coming = expected_endpoint(attempt->letters)]() mutable {
         client_handshake::begin(*attempt->loop, attempt, text, std::move(o), std::move(*shared_done));
       }));
   if (!posted) shared_done->post(errc::closed, core_ptr());

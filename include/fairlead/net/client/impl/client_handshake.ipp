@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
@@ -47,7 +48,7 @@ FAIRLEAD_DECL client_handshake::client_handshake(event_loop& loop, std::shared_p
       url_(std::move(where)),
       options_(std::move(options)),
       done_(std::move(done)),
-      resolver_(loop.context()),
+      resolver_(loop.executor()),
       parser_(options_.head) {
   attempt_->handshake = this;
   loop_.add(*this);
@@ -68,6 +69,11 @@ FAIRLEAD_DECL void client_handshake::start() {
   host_field_ = url_.host_field();
   offer_ = {url_.target, host_field_, key_, route_->options.subprotocols, extensions_, options_.fields};
   // Before anybody is asked for anything.
+  try {
+    check_limits(route_->options.incoming);
+  } catch (const std::invalid_argument&) {
+    return fail(errc::bad_argument);
+  }
   if (const errc refused = encode_upgrade_request(offer_).error; refused != errc::ok) return fail(refused);
   if (uses_proxy()) {
     if (const errc refused = connect_request().error; refused != errc::ok) return fail(refused);
@@ -120,7 +126,7 @@ FAIRLEAD_DECL void client_handshake::connect_to(std::vector<stream::endpoint> ad
 
 FAIRLEAD_DECL void client_handshake::on_connected(stream::socket socket) {
   if (url_.local_path.empty()) set_no_delay(socket.native_handle());
-  if (options_.link == link_kind::epoll) {
+  if (options_.link == link_kind::epoll && !loop_.is_shared()) {
     socket.native_non_blocking(true);
     link_ = asio::use_service<epoll_set>(loop_.context()).make_link(socket.release());
   } else {
@@ -159,7 +165,7 @@ FAIRLEAD_DECL void client_handshake::on_proxy_head(const response_head& head, bo
 FAIRLEAD_DECL void client_handshake::begin_tls() {
   enter(connect_stage::tls, options_.deadlines.tls);
   const std::string host = url_.local_path.empty() ? url_.host : "localhost";
-  link_ = make_tls_link(loop_.context().get_executor(), std::move(link_), options_.tls, host, url_.port);
+  link_ = make_tls_link(loop_.executor(), std::move(link_), options_.tls, host, url_.port);
   link_->start(*this);
   send(encode_upgrade_request(offer_).bytes);  // taken once the handshake is done
 }

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <sys/types.h>
+#include <sys/un.h>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
@@ -87,11 +88,30 @@ class local_socket_file {
 
   FAIRLEAD_DECL void remove() noexcept;
 
+  /// The file is another's from now on.
+  void forget() noexcept { path_.clear(); }
+
  private:
   std::filesystem::path path_;  // empty when there is none
   dev_t device_ = 0;
   ino_t number_ = 0;
 };
+
+/// The address of a local socket. Throws std::system_error, whose text begins with `where`, for a path that is too long
+/// or holds a NUL.
+FAIRLEAD_DECL sockaddr_un local_address(const std::filesystem::path& path, const std::string& where);
+
+/// The file of a local socket that is there already. Throws std::system_error whose text names the path.
+FAIRLEAD_DECL local_socket_file file_of_local(const std::filesystem::path& path);
+
+/// Whether it is a stream socket that listens.
+FAIRLEAD_DECL bool is_listening(int socket) noexcept;
+
+/// Whether a listening socket is the one that listen_tcp() with these would have made; port 0 is any.
+FAIRLEAD_DECL bool is_bound_to(int socket, const std::string& address, std::uint16_t port) noexcept;
+
+/// The same for listen_local().
+FAIRLEAD_DECL bool is_bound_to(int socket, const std::filesystem::path& path) noexcept;
 
 struct local_listener {
   int socket;

@@ -62,6 +62,13 @@ class asio_link final : public link, public std::enable_shared_from_this<asio_li
     socket_.shutdown(asio::socket_base::shutdown_send, ignored);
   }
 
+  bool has_socket() override { return true; }
+  int release() override {
+    sink_ = nullptr;
+    std::error_code ignored;
+    return socket_.release(ignored);
+  }
+
   void close() noexcept override {
     sink_ = nullptr;
     std::error_code ignored;

@@ -42,9 +42,15 @@ class epoll_link final : public epoll_entry, public link {
 
   void shutdown_sending() override { ::shutdown(descriptor_, SHUT_WR); }
 
+  bool has_socket() override { return true; }
+  int release() override {
+    sink_ = nullptr;
+    return set_.release(*this);
+  }
+
   void close() noexcept override {
     sink_ = nullptr;
-    set_.remove(*this);
+    if (descriptor_ >= 0) set_.remove(*this);
   }
 
   static constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP;

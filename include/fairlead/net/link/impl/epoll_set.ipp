@@ -116,10 +116,12 @@ FAIRLEAD_DECL void epoll_set::ignore(detail::epoll_entry& entry) noexcept {
   entry.registered_ = false;
 }
 
-FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept {
-  // Before the close: while a duplicate of the descriptor lives, closing alone leaves its events coming.
+FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept { ::close(release(entry)); }
+
+FAIRLEAD_DECL int epoll_set::release(detail::epoll_entry& entry) noexcept {
+  // Before a close: while a duplicate of the descriptor lives, closing alone leaves its events coming.
   ignore(entry);
-  ::close(std::exchange(entry.descriptor_, -1));
+  const int descriptor = std::exchange(entry.descriptor_, -1);
   slot& s = slots_[entry.slot_];
   ++s.generation;
   --size_;
@@ -131,9 +133,10 @@ FAIRLEAD_DECL void epoll_set::remove(detail::epoll_entry& entry) noexcept {
     } catch (const std::bad_alloc&) {  // then the next batch frees it, or the set's end
     }
   }
-  if (size_ != 0) return;
+  if (size_ != 0) return descriptor;
   thread_ = {};
   if (armed_) set_.cancel();
+  return descriptor;
 }
 
 FAIRLEAD_DECL void epoll_set::free_removed() noexcept {

@@ -46,6 +46,8 @@ class proxied_link final : public link, private link_sink {
   void pause_reading() override { below_->pause_reading(); }
   void resume_reading() override { below_->resume_reading(); }
   void shutdown_sending() override { below_->shutdown_sending(); }
+  bool has_socket() override { return !is_reading_header() && below_->has_socket(); }
+  int release() override { return below_->release(); }
 
   void close() noexcept override {
     below_.reset();

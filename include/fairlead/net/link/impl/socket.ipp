@@ -11,6 +11,7 @@
 #include <limits>
 #include <memory>
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -71,6 +72,7 @@ FAIRLEAD_DECL std::uint16_t local_port_of(int socket) noexcept {
     std::memcpy(&v6, &address, sizeof v6);
     return ntohs(v6.sin6_port);
   }
+  if (address.ss_family != AF_INET) return 0;
   sockaddr_in v4;
   std::memcpy(&v4, &address, sizeof v4);
   return ntohs(v4.sin_port);
@@ -183,6 +185,64 @@ FAIRLEAD_DECL void local_socket_file::remove() noexcept {
   path_.clear();
 }
 
+FAIRLEAD_DECL sockaddr_un local_address(const std::filesystem::path& path, const std::string& where) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.native().size() >= sizeof address.sun_path) {
+    throw std::system_error(std::make_error_code(std::errc::filename_too_long), where);
+  }
+  if (path.native().find('\0') != std::string::npos) {
+    throw std::system_error(std::make_error_code(std::errc::invalid_argument), where);
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.native().size());
+  return address;
+}
+
+FAIRLEAD_DECL local_socket_file file_of_local(const std::filesystem::path& path) {
+  struct stat file {};
+  if (::lstat(path.c_str(), &file) != 0) {
+    throw std::system_error(errno, std::system_category(), "listen on " + path.string());
+  }
+  return {std::filesystem::absolute(path), file.st_dev, file.st_ino};
+}
+
+FAIRLEAD_DECL bool is_listening(int socket) noexcept {
+  const auto option = [socket](int name) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return ::getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+  };
+  return option(SO_TYPE) == SOCK_STREAM && option(SO_ACCEPTCONN) == 1;
+}
+
+FAIRLEAD_DECL bool is_bound_to(int socket, const std::string& address, std::uint16_t port) noexcept {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return false;
+  if (bound.ss_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &bound, sizeof v4);
+    in_addr wanted{};
+    return ::inet_pton(AF_INET, address.c_str(), &wanted) == 1 && wanted.s_addr == v4.sin_addr.s_addr &&
+           (port == 0 || port == ntohs(v4.sin_port));
+  }
+  if (bound.ss_family != AF_INET6) return false;
+  sockaddr_in6 v6;
+  std::memcpy(&v6, &bound, sizeof v6);
+  in6_addr wanted{};
+  return ::inet_pton(AF_INET6, address.c_str(), &wanted) == 1 &&
+         std::memcmp(&wanted, &v6.sin6_addr, sizeof wanted) == 0 &&
+         (port == 0 || port == ntohs(v6.sin6_port));
+}
+
+FAIRLEAD_DECL bool is_bound_to(int socket, const std::filesystem::path& path) noexcept {
+  sockaddr_un bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(socket, reinterpret_cast<sockaddr*>(&bound), &size) != 0) return false;
+  bound.sun_path[sizeof bound.sun_path - 1] = '\0';
+  return bound.sun_family == AF_UNIX && path == bound.sun_path;
+}
+
 /// Whether the file is a socket on which nobody listens.
 inline bool is_stale_socket(const sockaddr_un& address) noexcept {
   struct stat file;
@@ -209,15 +269,7 @@ inline bool bind_local(int socket, const sockaddr_un& address) noexcept {
 FAIRLEAD_DECL local_listener listen_local(const std::filesystem::path& path,
                                           std::filesystem::perms permissions, int backlog) {
   const std::string where = "listen on " + path.string();
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.native().size() >= sizeof address.sun_path) {
-    throw std::system_error(std::make_error_code(std::errc::filename_too_long), where);
-  }
-  if (path.native().find('\0') != std::string::npos) {
-    throw std::system_error(std::make_error_code(std::errc::invalid_argument), where);
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.native().size());
+  const sockaddr_un address = local_address(path, where);
   const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const auto fail = [&] {
     const int error = errno;

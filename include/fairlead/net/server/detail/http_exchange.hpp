@@ -31,12 +31,14 @@ class http_exchange final : public endpoint {
  public:
   /// Serves `l` on the loop's thread.
   ///
-  /// \param place  Of the connection; null where nobody counts.
-  static void begin(event_loop& loop, link_ptr l, std::shared_ptr<const route_table> routes,
-                    std::unique_ptr<counted_connection> place);
+  /// \param server  The connections of the server on this loop, of which this is one from now on.
+  /// \param place   Of the connection, in the server's count.
+  static void begin(event_loop& loop, endpoint_group& server, link_ptr l,
+                    std::shared_ptr<const route_table> routes, std::unique_ptr<counted_connection> place);
 
   /// Answers at once, whatever the request is going to be.
-  static void begin_refused(event_loop& loop, link_ptr l, std::shared_ptr<const route_table> routes,
+  static void begin_refused(event_loop& loop, endpoint_group& server, link_ptr l,
+                            std::shared_ptr<const route_table> routes,
                             std::unique_ptr<counted_connection> place, refusal why);
 
  private:
@@ -56,8 +58,8 @@ class http_exchange final : public endpoint {
 
   enum class stage : unsigned char { reading, deciding, responding };
 
-  http_exchange(event_loop& loop, link_ptr l, std::shared_ptr<const route_table> routes,
-                std::unique_ptr<counted_connection> place);
+  http_exchange(event_loop& loop, endpoint_group& server, link_ptr l,
+                std::shared_ptr<const route_table> routes, std::unique_ptr<counted_connection> place);
   ~http_exchange() override = default;
 
   std::span<std::byte> read_room() override { return {}; }
@@ -67,6 +69,7 @@ class http_exchange final : public endpoint {
   void on_link_error(std::error_code ec) override;
   void on_timer(time_point) override;
   void stop() override;
+  void last_call() override;
   void abort() override { end(); }
   void drop() noexcept override;
 
@@ -101,6 +104,7 @@ class http_exchange final : public endpoint {
   std::size_t written_ = 0;
   std::size_t discarded_size_ = 0;
   stage stage_ = stage::reading;
+  bool heard_ = false;  // the first byte
   bool reading_paused_ = false;
   bool at_eof_ = false;
 };

@@ -68,6 +68,9 @@ class route_table {
   /// The route for an upgrade, with its parameters set in `head`; null when there is none.
   const session_entry* find_session(request& head) const;
 
+  /// The route at a path; null when there is none.
+  const session_entry* find_session(std::string_view path) const;
+
   /// The answer to a request that does not ask for an upgrade.
   response answer(request& head) const;
 

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <exception>
 #include <new>
 #include <optional>
@@ -18,16 +19,25 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
+// To a client that a server which drains cannot take.
+inline response elsewhere_response(std::chrono::milliseconds retry_after) {
+  response answer = text_response(http_status::service_unavailable, "this server is restarting\n");
+  const auto seconds =
+      std::max(std::chrono::ceil<std::chrono::seconds>(retry_after).count(), std::int64_t{1});
+  answer.add("Retry-After", std::to_string(seconds));
+  return answer;
+}
+
 inline response our_fault() {
   return text_response(http_status::internal_server_error, "this went wrong on our side\n");
 }
 
 // --- Its begin.
 
-FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, link_ptr l,
+FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, endpoint_group& server, link_ptr l,
                                         std::shared_ptr<const route_table> routes,
                                         std::unique_ptr<counted_connection> place) {
-  auto* const exchange = new http_exchange(loop, std::move(l), std::move(routes), std::move(place));
+  auto* const exchange = new http_exchange(loop, server, std::move(l), std::move(routes), std::move(place));
   try {
     exchange->link_->start(*exchange);
   } catch (const std::system_error&) {  // the system watches no more descriptors
@@ -38,17 +48,17 @@ FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, link_ptr l,
   }
 }
 
-FAIRLEAD_DECL void http_exchange::begin_refused(event_loop& loop, link_ptr l,
+FAIRLEAD_DECL void http_exchange::begin_refused(event_loop& loop, endpoint_group& server, link_ptr l,
                                                 std::shared_ptr<const route_table> routes,
                                                 std::unique_ptr<counted_connection> place, refusal why) {
-  auto* const exchange = new http_exchange(loop, std::move(l), std::move(routes), std::move(place));
+  auto* const exchange = new http_exchange(loop, server, std::move(l), std::move(routes), std::move(place));
   exchange->or_end([&] {
     exchange->link_->start(*exchange);
     exchange->refuse(why, limit_response(why));
   });
 }
 
-FAIRLEAD_DECL http_exchange::http_exchange(event_loop& loop, link_ptr l,
+FAIRLEAD_DECL http_exchange::http_exchange(event_loop& loop, endpoint_group& server, link_ptr l,
                                            std::shared_ptr<const route_table> routes,
                                            std::unique_ptr<counted_connection> place)
     : loop_(loop),
@@ -58,7 +68,7 @@ FAIRLEAD_DECL http_exchange::http_exchange(event_loop& loop, link_ptr l,
       parser_(routes_->head) {
   // From the accept, not from the last byte: who sends one byte now and then is not waited for.
   loop_.schedule_in(*this, routes_->handshake_timeout);
-  loop_.add(*this);
+  loop_.add(*this, server);
 }
 
 // Without memory this connection ends, and no other. Whatever `f` ends it has not begun to end when it throws.
@@ -76,6 +86,7 @@ void http_exchange::or_end(Function f) {
 // --- From the link.
 
 FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
+  heard_ = true;
   or_end([&] {
     switch (stage_) {
       case stage::reading: return read(bytes);
@@ -126,6 +137,10 @@ FAIRLEAD_DECL void http_exchange::read(std::span<std::byte> bytes) {
                   error_response(parsed.error));
   }
   request head = parser_.take();
+  departure* const leaving = group().leaving();
+  if (leaving != nullptr && wants_upgrade(head)) {
+    return refuse(refusal::leaving, elsewhere_response(leaving->retry_after()));
+  }
   if (wants_upgrade(head)) return begin_upgrade(std::move(head), bytes.subspan(parsed.consumed));
   answer(std::move(head));
 }
@@ -288,7 +303,7 @@ FAIRLEAD_DECL void http_exchange::upgrade() {
     if (!is_valid(varied.deflate)) return refuse(refusal::check, our_fault());
     route = with_options(std::move(route), std::move(varied));
   }
-  if (requires_user && data.user.empty() && route->options.authentication_timeout == duration::zero()) {
+  if (requires_user && data.user.empty() && !may_authenticate(route->options)) {
     return refuse(refusal::check,
                   text_response(http_status::unauthorized, "say who you are to come in here\n"));
   }
@@ -307,11 +322,12 @@ FAIRLEAD_DECL void http_exchange::upgrade() {
   const auto a = std::move(attempt_);
   growing_bytes unread = std::move(unread_);
   core->take_place(std::move(place_));
+  endpoint_group& server = group();
   end();  // the link has another sink from here on
   try {
     known_peer peer{a->data.client, std::move(a->data.user), std::move(a->data.data), a->data.data_type};
-    core->open(answer.bytes, deflate ? &deflate->params : nullptr, std::move(a->data.head), std::move(peer),
-               unread.bytes());
+    core->open(server, answer.bytes, deflate ? &deflate->params : nullptr, std::move(a->data.head),
+               std::move(peer), unread.bytes());
   } catch (const std::exception&) {
     // Out of memory, or the link cannot be watched: its turn has ended it.
   }
@@ -368,6 +384,12 @@ FAIRLEAD_DECL void http_exchange::forget_attempt() noexcept {
   if (a == nullptr) return;
   a->exchange = nullptr;
   a->cancelled.emit(asio::cancellation_type::terminal);
+}
+
+// A browser opens connections before it has anything to ask, and leaves them open.
+FAIRLEAD_DECL void http_exchange::last_call() {
+  if (!heard_)
+    loop_.schedule_in(*this, std::min<duration>(routes_->handshake_timeout, std::chrono::seconds(1)));
 }
 
 FAIRLEAD_DECL void http_exchange::end() {

@@ -7,8 +7,9 @@
 
 #include <asio/error.hpp>
 
-#include <limits>
 #include <utility>
+
+#include <unistd.h>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
@@ -31,6 +32,8 @@ FAIRLEAD_DECL listener::listener(event_loop& loop, link_kind kind, int listening
 FAIRLEAD_DECL listener::~listener() {
   loop_.cancel(*this);
   if (in_set_ != nullptr) asio::use_service<epoll_set>(loop_.context()).remove(*in_set_);
+  // Closed by Asio it would stay in the reactor's set for as long as another process has the socket.
+  if (plain_) ::close(plain_->release());
 }
 
 FAIRLEAD_DECL void listener::accept_all() {

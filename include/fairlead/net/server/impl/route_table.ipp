@@ -5,6 +5,7 @@
 #include <fairlead/net/server/detail/route_table.hpp>
 #include <fairlead/net/server/detail/static_files.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -59,6 +60,12 @@ FAIRLEAD_DECL const route_table::session_entry* route_table::find_session(reques
     }
   }
   return nullptr;
+}
+
+FAIRLEAD_DECL const route_table::session_entry* route_table::find_session(std::string_view path) const {
+  const auto matches = [path](const session_entry& entry) { return entry.pattern.match(path).has_value(); };
+  const auto found = std::ranges::find_if(sessions, matches);
+  return found != sessions.end() ? &*found : nullptr;
 }
 
 FAIRLEAD_DECL response route_table::answer(request& request_head) const {

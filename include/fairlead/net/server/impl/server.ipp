@@ -8,6 +8,7 @@
 #include <fairlead/net/link/proxied_link.hpp>
 #include <fairlead/net/link/tls_link.hpp>
 #include <fairlead/net/server/detail/connection_limits.hpp>
+#include <fairlead/net/server/detail/handover.hpp>
 #include <fairlead/net/server/detail/http_exchange.hpp>
 #include <fairlead/net/server/detail/listener.hpp>
 #include <fairlead/net/server/detail/route_table.hpp>
@@ -15,12 +16,15 @@
 #include <fairlead/net/server/server.hpp>
 #include <fairlead/net/session/detail/event_loop.hpp>
 
+#include <asio/error.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
+#include <asio/system_executor.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <new>
 #include <optional>
@@ -28,6 +32,7 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -37,12 +42,14 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   explicit impl(server_options options) : options_(std::move(options)) {
     for (std::size_t i = 0; i < std::max<std::size_t>(options_.threads, 1); ++i) {
       own_contexts_.push_back(std::make_unique<asio::io_context>(1));
-      loops_.push_back(&detail::event_loop::of(*own_contexts_.back()));
+      serve_on(detail::event_loop::of(*own_contexts_.back()));
     }
   }
 
   impl(asio::io_context& context, server_options options) : options_(std::move(options)) {
-    loops_.push_back(&detail::event_loop::of(context));
+    auto& loops = asio::use_service<detail::event_loops>(context);
+    for (detail::event_loop* const l : loops.all()) serve_on(*l);
+    if (loops.are_shared()) options_.link = link_kind::asio;
   }
 
   const server_options& options() const noexcept { return options_; }
@@ -58,6 +65,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
       throw std::invalid_argument("the route '" + pattern +
                                   "' has a number in its deflate_options that is out of range");
     }
+    check_limits(route.options.incoming);
     auto shared = std::make_shared<detail::session_route>(std::move(route));
     auto& sessions = routes().sessions;
     sessions.push_back({detail::path_pattern(std::move(pattern)), std::move(shared)});
@@ -69,25 +77,52 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   void listen() {
     if (listener_) return;
     seal();
-    const int socket = open_socket();
-    listener_.emplace(first(), options_.link, socket, [this](int accepted) { place(accepted); });
+    try {
+      const int socket = open_socket();
+      listener_.emplace(first(), options_.link, socket, [this](int accepted) { place(accepted); });
+      if (handover_) begin_handover();
+    } catch (...) {
+      close_listener();
+      throw;
+    }
   }
 
   std::uint16_t port() const noexcept { return port_; }
 
-  bool is_stopping() const noexcept { return is_stopping_; }
+  bool is_ready() const noexcept { return !is_draining_ && !is_stopping_; }
 
   net_counters counters() const noexcept {
     net_counters sum;
-    for (detail::event_loop* const l : loops_) l->counters().add_to(sum);
+    for (const served_loop& p : loops_) p.loop->counters().add_to(sum);
     return sum;
   }
 
   void serve(link_ptr connection) {
+    if (first().is_shared()) {
+      throw std::logic_error("on an io_context that several threads run a server makes its links itself");
+    }
     seal();
     auto place = limits_->enter();
     if (place == nullptr) return first().counters().count(refusal::server_full);
-    begin(first(), std::move(connection), std::move(place));
+    begin(loops_.front(), std::move(connection), std::move(place));
+  }
+
+  void adopt(std::string_view path, released_connection given) {
+    const auto* const entry = is_sealed_ ? routes_->find_session(path) : nullptr;
+    if (entry == nullptr) {
+      throw std::invalid_argument(std::string("there is no route of sessions at '").append(path).append("'"));
+    }
+    if (given.side != role::server ||
+        detail::peer_of(given.socket.get()).family == peer_address::kind::unknown) {
+      throw std::invalid_argument("only the server's end of a connected socket can be adopted");
+    }
+    set_non_blocking(given.socket.get());
+    accepted_socket owned(given.socket.release(), on_their_way_);
+    const served_loop& p = with_fewest();
+    asio::post(p.loop->executor(), [weak = weak_from_this(), &p, entry, mine = std::move(owned),
+                                    rest = std::move(given)]() mutable {
+      if (const auto self = weak.lock()) self->open_adopted(p, *entry, mine, std::move(rest));
+    });
   }
 
   void run() {
@@ -104,17 +139,27 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
         });
       }
     };
-    for (detail::event_loop* const l : loops_) {
-      l->on_empty = end_if_empty;
-      work_.push_back(asio::make_work_guard(l->context()));
+    for (const served_loop& p : loops_) {
+      p.connections->on_empty = end_if_empty;
+      work_.push_back(asio::make_work_guard(p.loop->context()));
     }
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < loops_.size(); ++i) {
-      threads.emplace_back([this, i] { loops_[i]->context().run(); });
+      threads.emplace_back([this, i] { loops_[i].loop->context().run(); });
     }
     first().context().run();
     for (std::thread& t : threads) t.join();
-    for (detail::event_loop* const l : loops_) l->on_empty = nullptr;
+    for (const served_loop& p : loops_) p.connections->on_empty = nullptr;
+  }
+
+  asio::any_io_executor executor() { return first().executor(); }
+
+  void drain(const drain_options& options, drain_done done) {
+    if (is_draining_.exchange(true)) return done.post(errc::busy, {});
+    asio::post(first().executor(), [weak = weak_from_this(), options, done = std::move(done)]() mutable {
+      if (const auto self = weak.lock()) return self->start_drain(options, std::move(done));
+      done.post(asio::error::operation_aborted, {});
+    });
   }
 
   void stop() {
@@ -126,29 +171,51 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   /// The server goes: no handler of its own may run any more.
   void close() noexcept {
     close_listener();
-    for (detail::event_loop* const l : loops_) l->on_empty = nullptr;
+    for (const served_loop& p : loops_) {
+      if (!p.loop->is_shared()) {
+        p.connections->forget_server();
+      } else {  // its threads may be about to call the server
+        asio::post(p.loop->executor(), [connections = p.connections] { connections->forget_server(); });
+      }
+    }
+    if (drain_done_) drain_done_.post(asio::error::operation_aborted, report());
   }
 
   std::size_t connection_count() const noexcept {
     std::size_t count = 0;
-    for (const detail::event_loop* const l : loops_) count += l->size();
+    for (const served_loop& p : loops_) count += p.connections->size();
     return count;
   }
 
  private:
   using stream = asio::generic::stream_protocol;
 
-  // Owns an accepted descriptor on its way to another thread.
-  struct accepted_socket {
-    explicit accepted_socket(int s) noexcept : descriptor(s) {}
-    accepted_socket(accepted_socket&& other) noexcept : descriptor(std::exchange(other.descriptor, -1)) {}
-    ~accepted_socket() {
-      if (descriptor >= 0) ::close(descriptor);
-    }
-    int descriptor;
+  // A thread of the server's, and those of the connections there that are its own.
+  struct served_loop {
+    detail::event_loop* loop;
+    std::shared_ptr<detail::endpoint_group> connections;
   };
 
-  detail::event_loop& first() noexcept { return *loops_.front(); }
+  // Owns an accepted descriptor on its way to another thread.
+  struct accepted_socket {
+    accepted_socket(int s, std::atomic<std::size_t>& c) noexcept : descriptor(s), count(&c) { ++*count; }
+    accepted_socket(accepted_socket&& other) noexcept
+        : descriptor(std::exchange(other.descriptor, -1)), count(std::exchange(other.count, nullptr)) {}
+    ~accepted_socket() {
+      if (descriptor >= 0) ::close(descriptor);
+      if (count != nullptr) --*count;
+    }
+    int descriptor;
+    std::atomic<std::size_t>* count;
+  };
+
+  void serve_on(detail::event_loop& l) { loops_.push_back({&l, l.make_group()}); }
+
+  const served_loop& with_fewest() const noexcept {
+    return *std::ranges::min_element(loops_, {}, [](const served_loop& l) { return l.loop->load(); });
+  }
+
+  detail::event_loop& first() noexcept { return *loops_.front().loop; }
 
   void seal() {
     if (is_sealed_) return;
@@ -170,7 +237,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     detail::rule_set& of_all = *routes_->rules;
     for (auto& entry : routes_->sessions) {
       const bool has_checks = !of_all.checks.empty() || !entry.rules->checks.empty() ||
-                              entry.route->options.authentication_timeout != duration::zero();
+                              detail::may_authenticate(entry.route->options);
       if ((of_all.requires_user || entry.rules->requires_user) && !has_checks) {
         throw std::logic_error(std::string("the route '")
                                    .append(entry.pattern.text())
@@ -181,7 +248,67 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     of_all.is_sealed = true;
   }
 
+  // --- The listening socket.
+
   int open_socket() {
+    if (options_.listening_socket >= 0) return given_socket();
+    if (options_.handover_path.empty()) return own_socket();
+    handover_.emplace(first(), options_.link, options_.handover_path);
+    const int socket = handover_->claim();
+    if (socket >= 0 && is_as_asked(socket)) return claimed_socket(socket);
+    if (socket >= 0) {
+      ::close(socket);
+      handover_->give_back("its socket is bound to another address");
+    }
+    try {
+      return own_socket();
+    } catch (const std::system_error& e) {
+      if (handover_->refusal().empty()) throw;
+      std::string text = options_.handover_path.string();
+      text.append(" did not pass a socket on (").append(handover_->refusal()).append("); ").append(e.what());
+      throw std::system_error(e.code(), text);
+    }
+  }
+
+  int given_socket() {
+    const int socket = options_.listening_socket;
+    const std::string where = "listen on descriptor " + std::to_string(socket);
+    if (!options_.handover_path.empty()) {
+      throw std::invalid_argument(where + ": and pass it on at " + options_.handover_path.string());
+    }
+    if (!detail::is_listening(socket)) {
+      throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                              where + ", which is no stream socket that listens");
+    }
+    prepare(socket);
+    return socket;
+  }
+
+  bool is_as_asked(int socket) const noexcept {
+    if (!options_.local_path.empty()) return detail::is_bound_to(socket, options_.local_path);
+    return detail::is_bound_to(socket, options_.address, options_.port);
+  }
+
+  int claimed_socket(int socket) {
+    accepted_socket owned(socket, on_their_way_);
+    if (!options_.local_path.empty()) local_file_ = detail::file_of_local(options_.local_path);
+    prepare(socket);
+    return std::exchange(owned.descriptor, -1);
+  }
+
+  void prepare(int socket) {
+    set_non_blocking(socket);
+    port_ = detail::local_port_of(socket);
+  }
+
+  static void set_non_blocking(int socket) {
+    const int flags = ::fcntl(socket, F_GETFL);
+    if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0) {
+      throw std::system_error(errno, std::system_category(), "fcntl");
+    }
+  }
+
+  int own_socket() {
     if (options_.local_path.empty()) {
       const int socket = detail::listen_tcp(options_.address, options_.port, options_.backlog);
       port_ = detail::local_port_of(socket);
@@ -193,40 +320,59 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     return opened.socket;
   }
 
+  // A predecessor hears of it when the loop runs: until then nobody would be served here.
+  void begin_handover() {
+    const auto begin = [this] { handover_->begin(listener_->socket(), [this] { on_replaced(); }); };
+    if (!handover_->has_predecessor()) return begin();
+    asio::post(first().executor(), [weak = weak_from_this(), begin] {
+      const auto self = weak.lock();
+      if (self && self->handover_ && self->listener_) begin();
+    });
+  }
+
+  // A successor accepts what waits in the backlog, and what comes.
+  void on_replaced() {
+    local_file_.forget();
+    close_listener();
+    if (!is_stopping_ && !is_draining_.exchange(true)) start_drain(options_.drain, {});
+  }
+
   // --- Accepted connections, each on the loop that had the fewest.
 
   void place(int socket) {
     detail::set_no_delay(socket);
-    accepted_socket owned(socket);
-    detail::event_loop& l = **std::ranges::min_element(loops_, {}, &detail::event_loop::size);
-    if (&l == &first()) return begin(l, owned);
-    without_memory_lose_one(
-        [&] { asio::post(l.executor(), [this, &l, mine = std::move(owned)]() mutable { begin(l, mine); }); });
+    accepted_socket owned(socket, on_their_way_);
+    const served_loop& p = with_fewest();
+    if (p.loop == &first()) return begin(p, owned);
+    without_memory_lose_one([&] {
+      asio::post(p.loop->executor(), [weak = weak_from_this(), &p, mine = std::move(owned),
+                                      coming = detail::expected_endpoint(p.loop->letters())]() mutable {
+        if (const auto self = weak.lock()) self->begin(p, mine);
+      });
+    });
   }
 
-  void begin(detail::event_loop& l, accepted_socket& owned) {
+  void begin(const served_loop& p, accepted_socket& owned) {
     without_memory_lose_one([&] {
       std::unique_ptr<detail::counted_connection> place = limits_->enter();
       std::optional<refusal> refused;
       if (place == nullptr) refused = refusal::server_full;
       const peer_address peer = detail::peer_of(owned.descriptor);
       const bool is_proxy = options_.proxies.trusts(peer);
-      if (options_.proxy_protocol && !is_proxy) {
-        l.counters().count(refusal::proxy_header);
-        return;
-      }
+      if (options_.proxy_protocol && !is_proxy) return p.loop->counters().count(refusal::proxy_header);
       // Whom a proxy speaks for is known when the head is there.
-      if (!refused && !is_proxy) refused = place->identify(peer, l.now());
-      if (refused) return refuse(l, owned, *refused);
-      begin(l, make_link(l, owned), std::move(place));
+      if (!refused && !is_proxy) refused = place->identify(peer, p.loop->now());
+      if (refused) return refuse(p, owned, *refused);
+      begin(p, make_link(*p.loop, owned), std::move(place));
     });
   }
 
   // Politely, while that costs little: the handshake of TLS would cost more than a connection that is served.
-  void refuse(detail::event_loop& l, accepted_socket& owned, refusal why) {
+  void refuse(const served_loop& p, accepted_socket& owned, refusal why) {
     auto place = options_.tls || options_.proxy_protocol ? nullptr : limits_->enter_refused();
-    if (place == nullptr) return l.counters().count(why);
-    detail::http_exchange::begin_refused(l, make_link(l, owned), routes_, std::move(place), why);
+    if (place == nullptr) return p.loop->counters().count(why);
+    detail::http_exchange::begin_refused(*p.loop, *p.connections, make_link(*p.loop, owned), routes_,
+                                         std::move(place), why);
   }
 
   link_ptr make_link(detail::event_loop& l, accepted_socket& owned) {
@@ -239,10 +385,28 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     return make_asio_link(std::move(socket));
   }
 
-  void begin(detail::event_loop& l, link_ptr connection, std::unique_ptr<detail::counted_connection> place) {
+  void open_adopted(const served_loop& p, const detail::route_table::session_entry& entry,
+                    accepted_socket& owned, released_connection given) {
+    without_memory_lose_one([&] {
+      auto place = limits_->enter();
+      if (place == nullptr) return p.loop->counters().count(refusal::server_full);
+      // Of options of its own, since the session has a view of them.
+      session_options options = entry.route->options;
+      options.subprotocols = {std::move(given.subprotocol)};
+      auto route = detail::with_options(entry.route, std::move(options));
+      const std::string_view subprotocol = route->options.subprotocols.front();
+      const peer_address peer = detail::peer_of(owned.descriptor);
+      auto* const core = new detail::session_core(*p.loop, role::server, make_link(*p.loop, owned),
+                                                  std::move(route), subprotocol);
+      core->take_place(std::move(place));
+      core->open_adopted(*p.connections, {peer, {}, nullptr, nullptr}, given.unread);
+    });
+  }
+
+  void begin(const served_loop& p, link_ptr connection, std::unique_ptr<detail::counted_connection> place) {
     if (options_.proxy_protocol) connection = make_proxied_link(std::move(connection));
-    if (options_.tls) connection = make_tls_link(l.executor(), std::move(connection), options_.tls);
-    detail::http_exchange::begin(l, std::move(connection), routes_, std::move(place));
+    if (options_.tls) connection = make_tls_link(p.loop->executor(), std::move(connection), options_.tls);
+    detail::http_exchange::begin(*p.loop, *p.connections, std::move(connection), routes_, std::move(place));
   }
 
   // Out of memory the connection that is being accepted is closed, and the next one may find some again.
@@ -259,43 +423,102 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
   void close_listener() noexcept {
     local_file_.remove();  // while we listen nobody takes its place
     listener_.reset();
+    handover_.reset();
   }
 
   void wait_for_signal(asio::signal_set& signals) {
     signals.async_wait([this, &signals](std::error_code ec, int) {
       if (ec) return;
-      if (is_stopping_) {
-        for (detail::event_loop* const l : loops_) asio::post(l->executor(), [l] { l->abort_all(); });
+      const bool is_first = !is_stopping_ && !is_draining_.exchange(true);
+      if (is_first) {
+        start_drain(options_.drain, {});
+      } else {
+        on_each_thread([](detail::endpoint_group& g) { g.abort_all(); });
+        stop_on_own_thread();
       }
-      stop_on_own_thread();
       wait_for_signal(signals);
     });
   }
 
-  static void stop_sessions(detail::event_loop& l) {
-    l.stop_all();
-    if (l.size() == 0 && l.on_empty) l.on_empty();
+  // Calls `f` for the server's connections on each thread, on the first one now.
+  template <class Function>
+  void on_each_thread(Function f) {
+    for (std::size_t i = 1; i < loops_.size(); ++i) {
+      asio::post(loops_[i].loop->executor(), [group = loops_[i].connections, f] { f(*group); });
+    }
+    f(*loops_.front().connections);
   }
 
   void stop_on_own_thread() {
     if (is_stopping_.exchange(true)) return;
     close_listener();
-    stop_sessions(first());
+    on_each_thread([](detail::endpoint_group& g) {
+      g.stop_all();
+      if (g.size() == 0 && g.on_empty) g.on_empty();
+    });
+  }
+
+  // --- Drain. The first thread watches over it: its connections' departure calls it again and again.
+
+  void start_drain(const drain_options& o, drain_done done) {
+    drain_done_ = std::move(done);
+    is_last_call_made_ = false;
+    if (options_.listening_socket >= 0) close_listener();
+    std::size_t sessions = 0;
+    for (const served_loop& p : loops_) sessions += p.connections->session_count();
+    const detail::departure::terms terms{o.within, o.spread, o.retry_after_min, o.retry_after_max};
+    departure_ = std::make_shared<detail::departure>(terms, sessions, first().now());
     for (std::size_t i = 1; i < loops_.size(); ++i) {
-      asio::post(loops_[i]->executor(), [l = loops_[i]] { stop_sessions(*l); });
+      asio::post(loops_[i].loop->executor(),
+                 [group = loops_[i].connections, d = departure_] { group->begin_departure(d, nullptr); });
     }
+    loops_.front().connections->begin_departure(departure_, [this](time_point now) { watch_drain(now); });
+  }
+
+  void watch_drain(time_point now) {
+    const bool has_sessions =
+        std::ranges::any_of(loops_, [](const served_loop& p) { return p.connections->session_count() != 0; });
+    if (!has_sessions || now >= departure_->last_call()) make_last_call();
+    // Looked at in this order: a socket is counted by a thread before it is off its way.
+    if (!listener_ && on_their_way_ == 0 && connection_count() == 0) end_drain();
+  }
+
+  // Closing a listening socket resets what nobody has accepted.
+  void make_last_call() {
+    if (std::exchange(is_last_call_made_, true)) return;
+    const bool lives_on = handover_ && handover_->is_claimed();
+    if (listener_ && !lives_on) listener_->accept_all();
+    close_listener();
+    on_each_thread([](detail::endpoint_group& g) { g.last_call(); });
+  }
+
+  void end_drain() {
+    on_each_thread([](detail::endpoint_group& g) { g.end_departure(); });
+    stop_on_own_thread();
+    is_draining_ = false;
+    if (drain_done_) drain_done_.post({}, report());
+  }
+
+  drain_report report() const {
+    return {departure_->told(), departure_->cut(), loops_.front().loop->now() - departure_->began()};
   }
 
   server_options options_;
   std::shared_ptr<detail::route_table> routes_ = std::make_shared<detail::route_table>();
   std::shared_ptr<detail::connection_limits> limits_;  // once it is sealed
+  std::atomic<std::size_t> on_their_way_ = 0;
   std::vector<std::unique_ptr<asio::io_context>> own_contexts_;
-  std::vector<detail::event_loop*> loops_;
+  std::vector<served_loop> loops_;
   std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   std::optional<detail::listener> listener_;
+  std::optional<detail::handover> handover_;
   detail::local_socket_file local_file_;
   std::uint16_t port_ = 0;
+  std::shared_ptr<detail::departure> departure_;  // of the drain that is under way, or was
+  drain_done drain_done_;
+  bool is_last_call_made_ = false;
   bool is_sealed_ = false;
+  std::atomic<bool> is_draining_ = false;
   std::atomic<bool> is_stopping_ = false;
 };
 
@@ -343,7 +566,7 @@ FAIRLEAD_DECL void server::health(std::string path) {
 FAIRLEAD_DECL void server::ready(std::string path, std::function<bool()> check) {
   get(std::move(path), [weak = std::weak_ptr(impl_), check = std::move(check)](const request&) {
     const auto self = weak.lock();
-    bool is_ready = self != nullptr && !self->is_stopping();
+    bool is_ready = self != nullptr && self->is_ready();
     try {
       is_ready = is_ready && (!check || check());
     } catch (...) {
@@ -371,8 +594,23 @@ FAIRLEAD_DECL void server::on_error(std::function<void(const session&, std::exce
 FAIRLEAD_DECL void server::listen() { impl_->listen(); }
 FAIRLEAD_DECL std::uint16_t server::port() const noexcept { return impl_->port(); }
 FAIRLEAD_DECL void server::serve(link_ptr connection) { impl_->serve(std::move(connection)); }
+FAIRLEAD_DECL void server::adopt(std::string_view path, released_connection connection) {
+  impl_->adopt(path, std::move(connection));
+}
 FAIRLEAD_DECL void server::run() { impl_->run(); }
 FAIRLEAD_DECL void server::stop() { impl_->stop(); }
+
+FAIRLEAD_DECL asio::any_io_executor server::executor_of(const std::weak_ptr<impl>& self) {
+  if (const auto server = self.lock()) return server->executor();
+  return asio::system_executor();
+}
+
+FAIRLEAD_DECL void server::begin_drain(const std::weak_ptr<impl>& self, const drain_options& options,
+                                       drain_done done) {
+  if (const auto server = self.lock()) return server->drain(options, std::move(done));
+  done.post(asio::error::operation_aborted, {});
+}
+
 FAIRLEAD_DECL net_counters server::counters() const noexcept { return impl_->counters(); }
 FAIRLEAD_DECL std::size_t server::connection_count() const noexcept { return impl_->connection_count(); }
 

@@ -2,6 +2,7 @@
 #define FAIRLEAD_NET_SESSION_DETAIL_COUNTER_HPP
 
 #include <fairlead/config.hpp>
+#include <fairlead/guard/sliding_window.hpp>
 #include <fairlead/net/session/session_statistics.hpp>
 
 #include <array>
@@ -40,6 +41,15 @@ class live_drop_counts {
 
  private:
   std::array<std::atomic<std::uint64_t>, drop_reason_count> by_reason_{};
+};
+
+/// limit_counts that one thread adds to and any may read.
+struct live_limit_counts {
+  counter<std::uint64_t> messages;
+  counter<std::uint64_t> bytes;
+
+  void add(rate_verdict over) noexcept { (over == rate_verdict::messages ? messages : bytes).add(1); }
+  limit_counts read() const noexcept { return {messages.load(), bytes.load()}; }
 };
 
 /// Messages and their payload bytes, in one direction.

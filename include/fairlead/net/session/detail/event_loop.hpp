@@ -4,6 +4,7 @@
 #include <fairlead/config.hpp>
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/link/link.hpp>
+#include <fairlead/net/session/detail/endpoint.hpp>
 #include <fairlead/net/session/detail/lagging_sessions.hpp>
 #include <fairlead/net/session/detail/live_counters.hpp>
 #include <fairlead/net/session/detail/mailbox.hpp>
@@ -18,74 +19,47 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-class event_loop;
-
-/// Goes when the connection of an endpoint is over, which may be long before the endpoint: a place in a count.
-class connection_place {
- public:
-  connection_place(const connection_place&) = delete;
-  connection_place& operator=(const connection_place&) = delete;
-  virtual ~connection_place() = default;
-
- protected:
-  connection_place() noexcept = default;
-};
-
-/// Something that owns a link, from its accept to its close: an HTTP exchange, then maybe a session.
-class endpoint : public link_sink, public wheel_timer {
- public:
-  endpoint(const endpoint&) = delete;
-  endpoint& operator=(const endpoint&) = delete;
-
-  /// The server stops: come to an end within the close timeout.
-  virtual void stop() = 0;
-
-  /// Come to an end now.
-  virtual void abort() = 0;
-
-  void take_place(std::unique_ptr<connection_place> place) noexcept { place_ = std::move(place); }
-
- protected:
-  endpoint() noexcept = default;
-  ~endpoint() override = default;
-
- private:
-  friend class event_loop;
-
-  /// The context is being destroyed: let go of the link and call nobody.
-  virtual void drop() noexcept = 0;
-
-  endpoint* next_ = nullptr;
-  endpoint* previous_ = nullptr;
-  std::unique_ptr<connection_place> place_;  // null where nobody counts
-};
-
 /// What the endpoints of one io_context share: the workspace in which they frame, the timer wheel, the
 /// mailbox for other threads, and the list of sessions with something to write. All functions on the
 /// context's thread, but where it says otherwise.
+///
+/// A context that several threads run has several loops, each with a strand: "the loop's thread" is then whichever
+/// runs its strand now (docs/design/threads.md).
 class event_loop {
  public:
-  explicit event_loop(asio::io_context& context);
+  enum class run_by : unsigned char { one_thread, several_threads };
+
+  explicit event_loop(asio::io_context& context, run_by who = run_by::one_thread);
   event_loop(const event_loop&) = delete;
   event_loop& operator=(const event_loop&) = delete;
 
-  /// That of the context; made when it is first asked for, and gone with the context. From any thread.
+  /// That of the context; made when it is first asked for, and gone with the context. Throws std::logic_error for a
+  /// context that several threads run. From any thread.
   static event_loop& of(asio::io_context& context);
 
   asio::io_context& context() noexcept { return context_; }
 
   /// Where all that concerns the endpoints runs.
-  asio::any_io_executor executor() { return context_.get_executor(); }
+  asio::any_io_executor executor() const {
+    if (strand_) return *strand_;
+    return context_.get_executor();
+  }
+
+  /// Several threads run the context: links are plain Asio links whose sockets have this executor.
+  bool is_shared() const noexcept { return strand_.has_value(); }
 
   output_workspace& workspace() noexcept { return workspace_; }
   compression_workspace& compression() noexcept { return compression_; }
@@ -94,15 +68,20 @@ class event_loop {
 
   /// The sessions and exchanges that own a link; may be read from any thread.
   std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
-  void add(endpoint& e) noexcept;
+
+  /// The same with those that are on their way. From any thread.
+  std::size_t load() const noexcept { return size() + mailbox_->expected.load(std::memory_order_relaxed); }
+
   void remove(endpoint& e) noexcept;
 
-  /// Called when the last endpoint is gone.
-  std::function<void()> on_empty;
+  /// Of no server: they end with the context, or by themselves.
+  void add(endpoint& e) noexcept { add(e, of_nobody_); }
 
-  /// Calls stop() or abort() of every endpoint.
-  void stop_all();
-  void abort_all();
+  /// \param group  Of this loop.
+  void add(endpoint& e, endpoint_group& group) noexcept;
+
+  /// A group for a server's endpoints. It stays as long as it has any.
+  std::shared_ptr<endpoint_group> make_group();
 
   live_counters& counters() noexcept { return counters_; }
   session_id next_id() noexcept { return {loop_number_, ++session_number_}; }
@@ -161,13 +140,12 @@ class event_loop {
   };
 
  private:
-  template <class Function>
-  void for_each(Function f);
   void arm_timer();
   void rest();
   void flush_dirty();
 
   asio::io_context& context_;
+  const std::optional<loop_strand> strand_;  // none when one thread runs the context
   output_workspace workspace_;
   compression_workspace compression_;
   random_mask_keys mask_keys_;
@@ -182,27 +160,44 @@ class event_loop {
   std::uint64_t session_number_ = 0;
   std::vector<std::unique_ptr<lagging_sessions>> lagging_;  // one for each budget
   std::vector<core_ptr> dirty_;
-  endpoint* endpoints_ = nullptr;
+  endpoint_group of_nobody_{*this};
+  std::vector<std::shared_ptr<endpoint_group>> groups_;
   std::atomic<std::size_t> size_ = 0;
   session* handle_ = nullptr;
 };
 
-/// Keeps the event loop of an io_context.
+/// Keeps the event loops of an io_context: one, or several when several threads run it.
 class event_loops final : public asio::execution_context::service {
  public:
   using key_type = event_loops;
   inline static asio::execution_context::id id;
 
   explicit event_loops(asio::io_context& context)
-      : asio::execution_context::service(context), loop_(context) {}
+      : asio::execution_context::service(context), first_(context), all_{&first_} {}
 
-  event_loop& loop() noexcept { return loop_; }
+  /// For a context that several threads run.
+  ///
+  /// \param count  At least 1.
+  event_loops(asio::io_context& context, std::size_t count);
+
+  const std::vector<event_loop*>& all() const noexcept { return all_; }
+  bool are_shared() const noexcept { return first_.is_shared(); }
+
+  /// The loop whose executor it is; null for none. From any thread.
+  event_loop* find(const asio::any_io_executor& executor) const;
 
  private:
-  void shutdown() override { loop_.shut_down(); }
+  void shutdown() override;
 
-  event_loop loop_;
+  event_loop first_;
+  std::deque<event_loop> more_;
+  std::vector<event_loop*> all_;
 };
+
+/// The loop with the fewest endpoints, those on their way included. From any thread.
+inline event_loop& fewest_of(const std::vector<event_loop*>& loops) noexcept {
+  return **std::ranges::min_element(loops, {}, &event_loop::load);
+}
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 

@@ -22,6 +22,8 @@ struct live_counters {
   std::array<counter<std::uint64_t>, refusal_count> refused;
   live_traffic received;
   live_traffic sent;
+  live_limit_counts rate_pauses;
+  live_limit_counts rate_drops;
   live_drop_counts& drops;
 
   void count(refusal r) noexcept { refused[static_cast<std::size_t>(r)].add(1); }
@@ -35,6 +37,10 @@ struct live_counters {
     sum.bytes_received += received.bytes.load();
     sum.messages_sent += sent.messages.load();
     sum.bytes_sent += sent.bytes.load();
+    sum.rate_pauses.messages += rate_pauses.messages.load();
+    sum.rate_pauses.bytes += rate_pauses.bytes.load();
+    sum.rate_drops.messages += rate_drops.messages.load();
+    sum.rate_drops.bytes += rate_drops.bytes.load();
     const drop_counts dropped = drops.read();
     for (std::size_t i = 0; i < drop_reason_count; ++i) sum.drops.by_reason[i] += dropped.by_reason[i];
   }

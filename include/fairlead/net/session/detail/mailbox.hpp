@@ -7,10 +7,13 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
+#include <asio/strand.hpp>
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -40,24 +43,39 @@ class task {
   std::unique_ptr<base> model_;
 };
 
-/// How other threads reach the sessions of one io_context. Shared by the context's event_loop and by
-/// every session of it, so that it outlives the context: closed then, it refuses what it is given.
+/// One after another, on whichever thread of a context that several run.
+using loop_strand = asio::strand<asio::io_context::executor_type>;
+
+/// How other threads reach the sessions of one event_loop. Shared by the loop and by every session of it, so that it
+/// outlives the context: closed then, it refuses what it is given.
+///
+/// The loop's thread is that of its context, or, on a context that several run, whichever runs its strand.
 class mailbox : public std::enable_shared_from_this<mailbox> {
  public:
-  explicit mailbox(asio::io_context& context) : context_(&context) {}
+  /// \param strand  That of the loop; null when one thread runs the context.
+  explicit mailbox(asio::io_context& context, const loop_strand* strand = nullptr)
+      : context_(&context), is_shared_(strand != nullptr) {
+    if (strand != nullptr) strand_.emplace(*strand);
+  }
 
   /// Of the sessions of the context. Here, since other threads drop messages while the context is being destroyed.
   live_drop_counts drops;
 
-  /// Runs `t` on the context's thread, in the order of the calls; many letters need one post. False when
+  /// Endpoints that are on their way to the loop; see expected_endpoint.
+  std::atomic<std::size_t> expected = 0;
+
+  /// Runs `t` on the loop's thread, in the order of the calls; many letters need one post. False when
   /// closed.
   bool post(task t);
 
-  /// The context's executor, or the system's once the context is gone.
+  /// The loop's executor, or the system's once the context is gone.
   asio::any_io_executor executor();
 
   /// Drops what waits and refuses what comes.
   void close() noexcept;
+
+  /// True once the context is gone. From any thread.
+  bool is_closed();
 
   /// The calling thread runs the context now.
   void enter() noexcept {
@@ -65,20 +83,40 @@ class mailbox : public std::enable_shared_from_this<mailbox> {
     if (owner_.load(std::memory_order_relaxed) != self) owner_.store(self, std::memory_order_relaxed);
   }
 
-  /// True on the context's thread, inside run(), where sessions may be touched directly.
+  /// True on the loop's thread, inside run(), where sessions may be touched directly.
   bool is_current() const noexcept {
+    if (is_shared_) return is_in_strand();
     return owner_.load(std::memory_order_relaxed) == std::this_thread::get_id() &&
            context_->get_executor().running_in_this_thread();
   }
 
  private:
+  bool is_in_strand() const noexcept;
   void drain();
 
   asio::io_context* context_;
+  const bool is_shared_;  // by several threads
   std::atomic<std::thread::id> owner_{};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::optional<loop_strand> strand_;  // goes before its context; behind the mutex
   std::vector<task> letters_;
   bool closed_ = false;
+};
+
+/// Counts, while it lives, an endpoint that is on its way to a loop, so that a burst of them does not all go to the
+/// loop that has the fewest.
+class expected_endpoint {
+ public:
+  explicit expected_endpoint(std::shared_ptr<mailbox> to) : to_(std::move(to)) {
+    to_->expected.fetch_add(1, std::memory_order_relaxed);
+  }
+  expected_endpoint(expected_endpoint&&) noexcept = default;
+  ~expected_endpoint() {
+    if (to_ != nullptr) to_->expected.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  std::shared_ptr<mailbox> to_;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

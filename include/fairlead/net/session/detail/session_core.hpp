@@ -5,6 +5,7 @@
 #include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/session/detail/event_loop.hpp>
 #include <fairlead/net/session/detail/heartbeat.hpp>
+#include <fairlead/net/session/detail/incoming_limiter.hpp>
 #include <fairlead/net/session/detail/lagging_sessions.hpp>
 #include <fairlead/net/session/detail/outbox.hpp>
 #include <fairlead/net/session/detail/session_context.hpp>
@@ -56,6 +57,11 @@ struct kept_class {
   message_class view() const noexcept;
 };
 
+/// Whether peers may say who they are once their sessions have begun.
+inline bool may_authenticate(const session_options& o) noexcept {
+  return o.authenticate || o.authentication_timeout != duration::zero();
+}
+
 /// What is known of a session's peer before it begins.
 struct known_peer {
   peer_address address;
@@ -67,6 +73,7 @@ struct known_peer {
 /// A route that differs from `base` in the options of its sessions.
 std::shared_ptr<const session_route> with_options(std::shared_ptr<const session_route> base,
                                                   session_options options);
+class group_shard;
 
 /// Why a session does not read.
 enum class pause_reason : unsigned char {
@@ -74,6 +81,9 @@ enum class pause_reason : unsigned char {
   not_begun,       // a client's handler has not returned
   by_application,  // session::pause_reading()
   by_receivers,    // slow_policy::pause_source; counted, since there may be several
+  by_rate,         // incoming_limits
+  asking,          // session_options::authenticate decides
+  by_release,      // the last message was handed out
 };
 
 /// The connection behind the session handles: joins the protocol, which knows bytes, to a link, which moves
@@ -94,11 +104,17 @@ class session_core final : public endpoint, public charged_queue, private event_
 
   /// Begins the session of a server.
   ///
+  /// \param server    Its sessions, of which this is one from now on.
   /// \param response  The head that accepts the upgrade.
   /// \param deflate   What it agrees to; null for messages as they are.
   /// \param behind    The bytes that came behind the request.
-  void open(std::string_view response, const deflate_params* deflate, request head, known_peer peer,
-            std::span<std::byte> behind);
+  void open(endpoint_group& server, std::string_view response, const deflate_params* deflate, request head,
+            known_peer peer, std::span<std::byte> behind);
+
+  /// Begins with a connection behind its handshake.
+  ///
+  /// \param unread  What the peer sent already.
+  void open_adopted(endpoint_group& server, known_peer peer, std::span<std::byte> unread);
 
   /// Begins the session of a client. With callbacks nothing is received before begin_receiving().
   ///
@@ -126,6 +142,8 @@ class session_core final : public endpoint, public charged_queue, private event_
   std::error_code try_close(close_code code, std::string_view reason);
   void close(close_code code, std::string reason, completion<std::error_code> done);
 
+  void release(completion<std::error_code, released_connection> done);
+
   // Any thread: what the session is.
   bool is_open() const noexcept { return accepting_.load(std::memory_order_relaxed); }
   session_state state() const noexcept { return state_.load(std::memory_order_relaxed); }
@@ -141,6 +159,26 @@ class session_core final : public endpoint, public charged_queue, private event_
 
   void set_data(std::shared_ptr<void> data, const std::type_info& type);
   void* find_data(const std::type_info& type) const noexcept;
+
+  bool is_session() const noexcept override { return true; }
+  bool may_leave() const noexcept override { return is_open(); }
+  void leave(time_point by, std::string reason) override;
+  /// How its thread is reached. Any thread.
+  const std::shared_ptr<mailbox>& home() const noexcept { return mailbox_; }
+
+  // Its own thread: its groups.
+
+  /// What a group's members are given: that is only queued, so that no member is written to in another's turn.
+  send_result give(const message_view& m, const message_class& c) { return take(m, c); }
+
+  /// Messages to a group were not sent, since this session's thread is busy.
+  void count_missed(std::size_t n);
+  /// Also when another thread has closed it: what that sent to the group before comes first.
+  bool may_join() const noexcept {
+    return state() != session_state::closing && link_ != nullptr && !finished_;
+  }
+  std::vector<std::shared_ptr<group_shard>>& groups();
+  void forget_group(std::size_t index) noexcept;
 
   void stop() override;
   void abort() override;
@@ -178,8 +216,10 @@ class session_core final : public endpoint, public charged_queue, private event_
     std::vector<send_waiter> senders;
     std::vector<ping_waiter> pings;  // those that are sent, in that order, then those that are not
     std::vector<completion<std::error_code>> closers;
+    completion<std::error_code, released_connection> release;  // empty unless it is wanted
     std::optional<close_request> close;
     growing_bytes unread;
+    std::size_t unread_begin = 0;           // what is before it was taken
     std::vector<held_source> held_sources;  // in the order of their times
     drop_counts reported_drops;
   };
@@ -213,13 +253,16 @@ class session_core final : public endpoint, public charged_queue, private event_
   }
   const session_options& options() const noexcept { return route_->options; }
   void introduce(known_peer peer);
+  void begin(request head, std::span<std::byte> behind);
   void set_up(const deflate_params* deflate);
   void announce();
   void start_route(request head);
+  void start_coroutine(request head);
   void on_coroutine_end(std::exception_ptr error);
   template <class Callback, class... Args>
   void call(const Callback& callback, const Args&... args);
   void report(std::exception_ptr error);
+  std::size_t receive_bytes(std::span<std::byte> bytes);
   void feed(std::span<std::byte> bytes);
   void enter(session_state to);
   void report_state();
@@ -236,6 +279,19 @@ class session_core final : public endpoint, public charged_queue, private event_
   session_context& context() const;
   inbox& messages();
   extras& more();
+
+  // --- Who the peer is: session_authentication.ipp
+
+  duration authentication_time() const noexcept;
+  bool asks_peer() const noexcept {
+    return state() == session_state::authenticating && options().authenticate;
+  }
+  authentication& asking();
+  void ask(message_view first);
+  void on_answer(std::exception_ptr error, std::optional<std::string> name);
+  void keep_user(std::string name);
+  void on_authenticated();
+  void stop_asking();
 
   // --- Time: session_timing.ipp
 
@@ -290,16 +346,30 @@ class session_core final : public endpoint, public charged_queue, private event_
 
   // --- Receiving: session_receiving.ipp
 
+  bool is_paused(pause_reason why) const noexcept { return (pauses_ & bit_of(why)) != 0; }
+  static std::uint8_t bit_of(pause_reason why) noexcept {
+    return static_cast<std::uint8_t>(1u << static_cast<unsigned>(why));
+  }
   void resume_reading();
+  void feed_unread();
+  incoming_limiter& limiter();
+  bool admit(std::size_t size, bool ends_message = true);
+  void refuse_for_rate(rate_verdict over);
+  void pause_for_rate();
   std::size_t unfinished_size() const;
   void charge_input();
 
   // --- Closing: session_closing.ipp
 
   void disconnect(errc why);
-  void request_close(close_code code, std::string reason);
+  void leave_groups() noexcept;
+  void request_close(close_code code, std::string reason, time_point by);
+  time_point in_close_timeout();
   void close_when_drained();
   void finish(close_info info);
+  bool release_wanted() const noexcept { return extras_ != nullptr && extras_->release; }
+  void pause_for_release();
+  void finish_release();
   void report_end(const close_info& info);
 
   event_loop& loop_;
@@ -313,7 +383,9 @@ class session_core final : public endpoint, public charged_queue, private event_
   outbox outbox_;
   std::unique_ptr<inbox> inbox_;
   std::unique_ptr<extras> extras_;
+  std::unique_ptr<std::vector<std::shared_ptr<group_shard>>> groups_;
   mutable std::atomic<session_context*> context_ = nullptr;  // owned; null before it is needed
+  std::atomic<incoming_limiter*> limiter_ = nullptr;         // the same
   std::error_code ended_with_;
 
   time_point opened_at_{};
@@ -348,6 +420,7 @@ class session_core final : public endpoint, public charged_queue, private event_
   bool resume_wanted_ = false;
   bool at_eof_ = false;
   bool lingering_ = false;
+  bool leaving_ = false;     // told by a drain: what is queued has until close_at_
   bool parts_open_ = false;  // the last of them is still to be given to send_part()
   bool dirty_ = false;
 };
@@ -356,7 +429,9 @@ class session_core final : public endpoint, public charged_queue, private event_
 }  // namespace fairlead
 
 #if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/session/impl/endpoint.ipp>
 #include <fairlead/net/session/impl/event_loop.ipp>
+#include <fairlead/net/session/impl/session_authentication.ipp>
 #include <fairlead/net/session/impl/session_closing.ipp>
 #include <fairlead/net/session/impl/session_core.ipp>
 #include <fairlead/net/session/impl/session_receiving.ipp>

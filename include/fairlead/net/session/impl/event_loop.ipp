@@ -7,23 +7,54 @@
 
 #include <asio/post.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <exception>
+#include <stdexcept>
 #include <utility>
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-FAIRLEAD_DECL event_loop::event_loop(asio::io_context& context)
+inline std::optional<loop_strand> strand_for(asio::io_context& context, event_loop::run_by who) {
+  if (who == event_loop::run_by::one_thread) return std::nullopt;
+  return loop_strand(context.get_executor());
+}
+
+FAIRLEAD_DECL event_loop::event_loop(asio::io_context& context, run_by who)
     : context_(context),
-      mailbox_(std::make_shared<mailbox>(context)),
+      strand_(strand_for(context, who)),
+      mailbox_(std::make_shared<mailbox>(context, strand_ ? &*strand_ : nullptr)),
       wheel_(clock::now()),
-      timer_(context),
+      timer_(executor()),
       recent_(clock::now()),
       counters_(mailbox_->drops),
       loop_number_(random_number()) {}
 
 FAIRLEAD_DECL event_loop& event_loop::of(asio::io_context& context) {
-  return asio::use_service<event_loops>(context).loop();
+  auto& loops = asio::use_service<event_loops>(context);
+  if (loops.are_shared()) {
+    throw std::logic_error("this is not possible on an io_context that several threads run");
+  }
+  return *loops.all().front();
+}
+
+FAIRLEAD_DECL event_loops::event_loops(asio::io_context& context, std::size_t count)
+    : asio::execution_context::service(context),
+      first_(context, event_loop::run_by::several_threads),
+      all_{&first_} {
+  while (all_.size() < count) {
+    all_.push_back(&more_.emplace_back(context, event_loop::run_by::several_threads));
+  }
+}
+
+FAIRLEAD_DECL event_loop* event_loops::find(const asio::any_io_executor& executor) const {
+  const auto is_own = [&executor](const event_loop* l) { return l->executor() == executor; };
+  const auto found = std::ranges::find_if(all_, is_own);
+  return found != all_.end() ? *found : nullptr;
+}
+
+FAIRLEAD_DECL void event_loops::shutdown() {
+  for (event_loop* const l : all_) l->shut_down();
 }
 
 FAIRLEAD_DECL lagging_sessions& event_loop::lagging(const std::shared_ptr<memory_budget>& budget) {
@@ -36,30 +67,28 @@ FAIRLEAD_DECL lagging_sessions& event_loop::lagging(const std::shared_ptr<memory
 
 FAIRLEAD_DECL void event_loop::shut_down() {
   mailbox_->close();
-  while (endpoints_ != nullptr) {
-    endpoint& e = *endpoints_;
-    remove(e);
-    e.drop();
-  }
+  of_nobody_.drop_all();
+  for (const auto& group : groups_) group->drop_all();
   dirty_.clear();
 }
 
-FAIRLEAD_DECL void event_loop::add(endpoint& e) noexcept {
-  e.next_ = endpoints_;
-  if (endpoints_ != nullptr) endpoints_->previous_ = &e;
-  endpoints_ = &e;
+FAIRLEAD_DECL std::shared_ptr<endpoint_group> event_loop::make_group() {
+  std::erase_if(groups_, [](const auto& group) { return group.use_count() == 1 && group->size() == 0; });
+  return groups_.emplace_back(std::make_shared<endpoint_group>(*this));
+}
+
+FAIRLEAD_DECL void event_loop::add(endpoint& e, endpoint_group& group) noexcept {
+  group.add(e);
   size_.fetch_add(1, std::memory_order_relaxed);
 }
 
 FAIRLEAD_DECL void event_loop::remove(endpoint& e) noexcept {
-  if (e.next_ != nullptr) e.next_->previous_ = e.previous_;
-  (e.previous_ != nullptr ? e.previous_->next_ : endpoints_) = e.next_;
-  e.next_ = e.previous_ = nullptr;
+  endpoint_group& group = e.group();
+  group.remove(e);
   e.place_.reset();
   size_.fetch_sub(1, std::memory_order_relaxed);
-  if (endpoints_ != nullptr) return;
-  rest();
-  if (on_empty) on_empty();
+  if (size() == 0) rest();
+  if (group.size() == 0 && group.on_empty) group.on_empty();
 }
 
 // Without this, run() would not return before the time of a deadline that was cancelled long ago.
@@ -67,25 +96,6 @@ FAIRLEAD_DECL void event_loop::rest() {
   timer_.cancel();
   timer_at_ = time_point::max();
   if (!wheel_.empty()) arm_timer();
-}
-
-// Calls `f` for each endpoint; `f` may end the one it is given, but no other.
-template <class Function>
-void event_loop::for_each(Function f) {
-  for (endpoint* e = endpoints_; e != nullptr;) {
-    endpoint* const next = e->next_;
-    f(*e);
-    e = next;
-  }
-}
-
-FAIRLEAD_DECL void event_loop::stop_all() {
-  for_each([](endpoint& e) { e.stop(); });
-}
-
-FAIRLEAD_DECL void event_loop::abort_all() {
-  // A callback may end another endpoint, so from the front each time.
-  while (endpoints_ != nullptr) endpoints_->abort();
 }
 
 FAIRLEAD_DECL void event_loop::schedule(wheel_timer& t, time_point deadline) {
@@ -124,7 +134,11 @@ FAIRLEAD_DECL void event_loop::mark_dirty(core_ptr core) {
   dirty_.push_back(std::move(core));
   if (dirty_.size() != 1) return;
   try {
-    asio::post(context_, [this] { flush_dirty(); });
+    if (strand_) {
+      asio::post(*strand_, [this] { flush_dirty(); });
+    } else {
+      asio::post(context_, [this] { flush_dirty(); });
+    }
   } catch (...) {
     dirty_.clear();  // else nobody who comes later would be served either
     throw;

@@ -17,7 +17,12 @@ FAIRLEAD_DECL bool mailbox::post(task t) {
   // Inside the lock: close() has to wait, for after it the context is gone.
   if (letters_.size() != 1) return true;
   try {
-    asio::post(*context_, [self = shared_from_this()] { self->drain(); });
+    auto fetch = [self = shared_from_this()] { self->drain(); };
+    if (strand_) {
+      asio::post(*strand_, std::move(fetch));
+    } else {
+      asio::post(*context_, std::move(fetch));
+    }
   } catch (...) {
     t = std::move(letters_.back());  // destroyed outside the lock: it may own what calls back
     letters_.clear();                // else no later letter would be fetched either
@@ -29,7 +34,20 @@ FAIRLEAD_DECL bool mailbox::post(task t) {
 FAIRLEAD_DECL asio::any_io_executor mailbox::executor() {
   const std::lock_guard lock(mutex_);
   if (closed_) return asio::system_executor();
+  if (strand_) return *strand_;
   return context_->get_executor();
+}
+
+FAIRLEAD_DECL bool mailbox::is_closed() {
+  const std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+// Behind the mutex, since the strand goes with the context while others still hold handles. Who ran it last says
+// nothing: the next one may be run by another thread, and by that one too a moment later.
+FAIRLEAD_DECL bool mailbox::is_in_strand() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return strand_ && strand_->running_in_this_thread();
 }
 
 FAIRLEAD_DECL void mailbox::drain() {
@@ -54,6 +72,7 @@ FAIRLEAD_DECL void mailbox::close() noexcept {
   std::vector<task> dropped;
   const std::lock_guard lock(mutex_);
   closed_ = true;
+  strand_.reset();
   owner_.store({}, std::memory_order_relaxed);
   dropped.swap(letters_);
 }

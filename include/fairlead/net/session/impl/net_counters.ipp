@@ -20,6 +20,14 @@ void write_by_name(json_writer& json, std::string_view name, const Counts& count
   json.end_object();
 }
 
+inline void write_limits(json_writer& json, std::string_view name, const limit_counts& counts) {
+  json.key(name)
+      .begin_object()
+      .member("messages", counts.messages)
+      .member("bytes", counts.bytes)
+      .end_object();
+}
+
 }  // namespace detail
 
 FAIRLEAD_DECL std::string to_json(const net_counters& counters) {
@@ -33,6 +41,8 @@ FAIRLEAD_DECL std::string to_json(const net_counters& counters) {
   json.member("messages_sent", counters.messages_sent);
   json.member("bytes_sent", counters.bytes_sent);
   detail::write_by_name<drop_reason>(json, "drops", counters.drops.by_reason);
+  detail::write_limits(json, "rate_pauses", counters.rate_pauses);
+  detail::write_limits(json, "rate_drops", counters.rate_drops);
   detail::write_by_name<refusal>(json, "refused", counters.refused);
   json.end_object();
   return std::move(json).text();

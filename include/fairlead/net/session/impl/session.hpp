@@ -19,6 +19,7 @@ FAIRLEAD_DECL void cancel_send(const core_ptr& core, std::uint64_t wait_number);
 FAIRLEAD_DECL void begin_ping(const core_ptr& core, completion<std::error_code, duration> done,
                               std::uint64_t wait_number);
 FAIRLEAD_DECL void cancel_ping(const core_ptr& core, std::uint64_t wait_number);
+FAIRLEAD_DECL void begin_release(const core_ptr& core, completion<std::error_code, released_connection> done);
 FAIRLEAD_DECL void begin_close(const core_ptr& core, close_code code, std::string reason,
                                completion<std::error_code> done);
 
@@ -120,6 +121,12 @@ void session::start_ping(const detail::core_ptr& core, Handler handler) {
   detail::begin_ping(
       core, detail::completion<std::error_code, duration>(std::move(handler), detail::executor_of(core)),
       number);
+}
+
+template <class Handler>
+void session::start_release(const detail::core_ptr& core, Handler handler) {
+  detail::begin_release(core, detail::completion<std::error_code, released_connection>(
+                                  std::move(handler), detail::executor_of(core)));
 }
 
 template <class Handler>

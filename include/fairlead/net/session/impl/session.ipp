@@ -63,6 +63,12 @@ FAIRLEAD_DECL void cancel_ping(const core_ptr& core, std::uint64_t wait_number) 
   if (core) core->cancel_ping(wait_number);
 }
 
+FAIRLEAD_DECL void begin_release(const core_ptr& core,
+                                 completion<std::error_code, released_connection> done) {
+  if (core) return core->release(std::move(done));
+  done.post(errc::closed, {});
+}
+
 FAIRLEAD_DECL void begin_close(const core_ptr& core, close_code code, std::string reason,
                                completion<std::error_code> done) {
   if (core) return core->close(code, std::move(reason), std::move(done));

@@ -34,7 +34,10 @@ FAIRLEAD_DECL session_core::session_core(event_loop& loop, role r, link_ptr l,
   loop_.counters().sessions[static_cast<std::size_t>(session_state::connecting)].add(1);
 }
 
-FAIRLEAD_DECL session_core::~session_core() { delete context_.load(std::memory_order_relaxed); }
+FAIRLEAD_DECL session_core::~session_core() {
+  delete context_.load(std::memory_order_relaxed);
+  delete limiter_.load(std::memory_order_relaxed);
+}
 
 FAIRLEAD_DECL std::shared_ptr<const session_route> with_options(std::shared_ptr<const session_route> base,
                                                                 session_options options) {
@@ -61,10 +64,11 @@ FAIRLEAD_DECL std::shared_ptr<const session_route> with_options(std::shared_ptr<
   return varied;
 }
 
-FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_params* deflate, request head,
-                                      known_peer peer, std::span<std::byte> behind) {
+FAIRLEAD_DECL void session_core::open(endpoint_group& server, std::string_view response,
+                                      const deflate_params* deflate, request head, known_peer peer,
+                                      std::span<std::byte> behind) {
   add_reference();
-  loop_.add(*this);
+  loop_.add(*this, server);
   const event_loop::turn turn(loop_, *this);
   for (const std::string& name : options().kept_headers) {
     if (const auto value = head.field(name))
@@ -73,6 +77,20 @@ FAIRLEAD_DECL void session_core::open(std::string_view response, const deflate_p
   introduce(std::move(peer));
   set_up(deflate);
   connection_.send_handshake(response);
+  begin(std::move(head), behind);
+}
+
+FAIRLEAD_DECL void session_core::open_adopted(endpoint_group& server, known_peer peer,
+                                              std::span<std::byte> unread) {
+  add_reference();
+  loop_.add(*this, server);
+  const event_loop::turn turn(loop_, *this);
+  introduce(std::move(peer));
+  set_up(nullptr);
+  begin(request(), unread);
+}
+
+FAIRLEAD_DECL void session_core::begin(request head, std::span<std::byte> behind) {
   link_->start(*this);
   announce();
   start_route(std::move(head));
@@ -105,7 +123,8 @@ FAIRLEAD_DECL void session_core::introduce(known_peer peer) {
 FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
   opened_at_ = loop_.now();
   active_at_.store(opened_at_, std::memory_order_relaxed);
-  if (route_->callbacks.on_part) connection_.receive_in_parts();
+  // A first message that says who the peer is comes whole.
+  if (route_->callbacks.on_part && !options().authenticate) connection_.receive_in_parts();
   if (deflate != nullptr) {
     connection_.enable_deflate(*deflate, route_->options.deflate, loop_.compression());
   }
@@ -114,7 +133,7 @@ FAIRLEAD_DECL void session_core::set_up(const deflate_params* deflate) {
 // Nothing can fail any more: who is told of the begin is told of the end.
 FAIRLEAD_DECL void session_core::announce() {
   opened_ = true;
-  const bool has_to_authenticate = options().authentication_timeout != duration::zero() && user().empty();
+  const bool has_to_authenticate = may_authenticate(options()) && user().empty();
   enter(has_to_authenticate ? session_state::authenticating : session_state::active);
   if (has_to_authenticate) {
     connection_.limit_messages(options().unauthenticated_message_size);
@@ -135,11 +154,16 @@ FAIRLEAD_DECL void session_core::start_route(request head) {
   try {
     if (route_->callbacks.on_open) route_->callbacks.on_open(handle(), head);
     if (!route_->coroutine) return;
-    asio::co_spawn(loop_.executor(), route_->coroutine(handle(), std::move(head)),
-                   [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
+    if (!asks_peer()) return start_coroutine(std::move(head));
+    asking().head = std::make_shared<request>(std::move(head));
   } catch (...) {
     report(std::current_exception());
   }
+}
+
+FAIRLEAD_DECL void session_core::start_coroutine(request head) {
+  asio::co_spawn(loop_.executor(), route_->coroutine(session(core_ptr(this)), std::move(head)),
+                 [self = core_ptr(this)](std::exception_ptr error) { self->on_coroutine_end(error); });
 }
 
 FAIRLEAD_DECL void session_core::on_coroutine_end(std::exception_ptr error) {
@@ -201,10 +225,16 @@ FAIRLEAD_DECL void session_core::on_bytes(std::span<std::byte> bytes) {
   });
 }
 
-FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
+FAIRLEAD_DECL std::size_t session_core::receive_bytes(std::span<std::byte> bytes) {
   const time_point now = loop_.recent();
   beat_.on_heard(now);
   const std::size_t used = connection_.receive(bytes, now, *this);
+  pause_for_release();
+  return used;
+}
+
+FAIRLEAD_DECL void session_core::feed(std::span<std::byte> bytes) {
+  const std::size_t used = receive_bytes(bytes);
   if (used < bytes.size()) more().unread.append(bytes.subspan(used));
 }
 
@@ -242,11 +272,17 @@ FAIRLEAD_DECL flow session_core::on_message(message_view m) {
   received_.add(m.size());
   loop_.counters().received.add(m.size());
   on_activity();
-  if (route_->callbacks.on_message) {
+  if (options().incoming.any() && !admit(m.size())) return flow::proceed;
+  if (asks_peer()) {
+    ask(m);
+  } else if (route_->callbacks.on_message) {
     call(route_->callbacks.on_message, m);
+  } else if (route_->callbacks.on_part) {  // begun when the peer was not known yet
+    call(route_->callbacks.on_part, message_part{m.kind(), m.bytes(), true});
   } else if (!messages().put(m.keep())) {
     pause(pause_reason::inbox_full);
   }
+  if (release_wanted()) pause(pause_reason::by_release);
   return reading_paused_ ? flow::pause : flow::proceed;
 }
 
@@ -255,7 +291,9 @@ FAIRLEAD_DECL flow session_core::on_message_part(message_part part) {
   received_.add(part.bytes.size(), part.last);
   loop_.counters().received.add(part.bytes.size(), part.last);
   on_activity();
+  if (options().incoming.any() && !admit(part.bytes.size(), part.last)) return flow::proceed;
   call(route_->callbacks.on_part, part);
+  if (part.last && release_wanted()) pause(pause_reason::by_release);
   return reading_paused_ ? flow::pause : flow::proceed;
 }
 
@@ -320,22 +358,6 @@ FAIRLEAD_DECL std::string session_core::user() const {
   return known->user;
 }
 
-FAIRLEAD_DECL void session_core::set_user(std::string name) {
-  {
-    session_context& known = context();
-    const std::lock_guard lock(known.mutex);
-    known.user = std::move(name);
-  }
-  const auto authenticated = [](session_core& self) {
-    if (self.state() != session_state::authenticating) return;
-    self.connection_.limit_messages(self.options().connection.max_message_size);
-    self.enter(session_state::active);
-    self.schedule_by(self.next_deadline());
-  };
-  if (mailbox_->is_current()) return authenticated(*this);
-  on_own_thread(authenticated);
-}
-
 FAIRLEAD_DECL void session_core::set_data(std::shared_ptr<void> data, const std::type_info& type) {
   session_context& known = context();
   known.data = std::move(data);
@@ -355,6 +377,10 @@ FAIRLEAD_DECL session_statistics session_core::statistics() const noexcept {
   s.messages_sent = sent_.messages.load();
   s.bytes_sent = sent_.bytes.load();
   s.drops = outbox_.drops();
+  if (const incoming_limiter* const used = limiter_.load(std::memory_order_acquire)) {
+    s.rate_pauses = used->pauses.read();
+    s.rate_drops = used->drops.read();
+  }
   s.queue_size = outbox_.size();
   s.queue_size_max = outbox_.max_size();
   s.opened_at = opened_at_;
@@ -399,6 +425,10 @@ FAIRLEAD_DECL void session_core::serve_dirty() {
 
 FAIRLEAD_DECL void session_core::stop() {
   if (lingering_) return abort();
+  if (std::exchange(leaving_, false)) {  // its queue has waited long enough
+    close_at_ = std::min(close_at_, in_close_timeout());
+    return schedule_by(close_at_);
+  }
   try_close(close_code::going_away, "the server is shutting down");
 }
 
@@ -420,6 +450,7 @@ FAIRLEAD_DECL void session_core::linger() {
 
 FAIRLEAD_DECL void session_core::end() {
   if (link_ == nullptr) return;
+  leave_groups();
   loop_.cancel(*this);
   link_.reset();
   loop_.counters().sessions[static_cast<std::size_t>(state())].subtract(1);
@@ -449,6 +480,7 @@ FAIRLEAD_DECL void session_core::drop() noexcept {
   finished_ = true;
   accepting_ = false;
   state_.store(session_state::closed, std::memory_order_relaxed);
+  leave_groups();
   loop_.cancel(*this);
   loop_.lagging(options().budget).forget(*this);
   link_.reset();
@@ -470,6 +502,11 @@ FAIRLEAD_DECL inbox& session_core::messages() {
     if (finished_) inbox_->end(ended_with_);
   }
   return *inbox_;
+}
+
+FAIRLEAD_DECL std::vector<std::shared_ptr<group_shard>>& session_core::groups() {
+  if (groups_ == nullptr) groups_ = std::make_unique<std::vector<std::shared_ptr<group_shard>>>();
+  return *groups_;
 }
 
 FAIRLEAD_DECL session_core::extras& session_core::more() {

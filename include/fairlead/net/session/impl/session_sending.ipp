@@ -218,12 +218,14 @@ FAIRLEAD_DECL bool session_core::holds_for_too_long(time_point now) {
 }
 
 FAIRLEAD_DECL void session_core::give_way() {
-  if (!is_open()) {
+  if (!is_open() && !leaving_) {
     outbox_.clear(drop_reason::budget);  // it closes, and does not get them through
   } else if (!blocked_) {
     return;  // who is not slow has had no turn yet to send this
   } else if (outbox_.drop_expendable(drop_reason::budget) != 0) {
     was_high_ = true;
+  } else if (leaving_) {
+    outbox_.clear(drop_reason::budget);
   } else {
     disconnect(errc::out_of_budget);
   }
@@ -348,10 +350,17 @@ FAIRLEAD_DECL void session_core::after_flush() {
     complete_senders({});
   }
   if (finished_ && close_at_ == time_point::max()) {
-    close_at_ = deadline_after(loop_.now(), options().connection.close_timeout);
+    close_at_ = in_close_timeout();
+    schedule_by(close_at_);
+  }
+  // Its queue is gone, the close frame last: from now on it closes as any other.
+  if (leaving_ && !connection_.is_open() && connection_.output_size() == 0) {
+    leaving_ = false;
+    close_at_ = std::min(close_at_, in_close_timeout());
     schedule_by(close_at_);
   }
   if (has_drained() || reported_state_ != state()) request_turn();  // one report a turn
+  if (release_wanted()) return finish_release();
   if (connection_.wants_shutdown() && !lingering_) linger();
 }
 

@@ -33,7 +33,7 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
     first = std::min(first, deadline_after(from, t));
   };
   const time_point active_at = active_at_.load(std::memory_order_relaxed);
-  if (state() == session_state::authenticating) consider(opened_at_, options().authentication_timeout);
+  if (state() == session_state::authenticating) consider(opened_at_, authentication_time());
   if (state() == session_state::active) consider(active_at, options().idle_after);
   if (heartbeat_runs()) {
     // What a peer that we do not read, or that takes nothing, has to say we cannot know.
@@ -42,6 +42,8 @@ FAIRLEAD_DECL time_point session_core::next_deadline() const {
     consider(active_at, options().idle_timeout);
   }
   if (const auto since = unfinished_since()) consider(*since, options().message_timeout);
+  if (is_paused(pause_reason::by_rate))
+    first = std::min(first, limiter_.load(std::memory_order_relaxed)->resume_at);
   if (blocked_) consider(blocked_since_, options().write_timeout);
   if (extras_ != nullptr && !extras_->held_sources.empty()) {
     consider(extras_->held_sources.front().since, options().max_pause);
@@ -65,7 +67,7 @@ FAIRLEAD_DECL void session_core::on_timer(time_point now) {
 FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
   const auto is_over = [now](time_point from, duration t) { return now >= deadline_after(from, t); };
   const time_point active_at = active_at_.load(std::memory_order_relaxed);
-  if (state() == session_state::authenticating && is_over(opened_at_, options().authentication_timeout)) {
+  if (state() == session_state::authenticating && is_over(opened_at_, authentication_time())) {
     return close_for(errc::authentication_timeout, authentication_failed);
   }
   if (const auto since = unfinished_since(); since && is_over(*since, options().message_timeout)) {
@@ -73,6 +75,7 @@ FAIRLEAD_DECL void session_core::check_deadlines(time_point now) {
   }
   if (blocked_ && is_over(blocked_since_, options().write_timeout)) return disconnect(errc::write_timeout);
   if (holds_for_too_long(now)) return disconnect(errc::pause_timeout);
+  if (is_paused(pause_reason::by_rate) && now >= limiter().resume_at) resume(pause_reason::by_rate);
   if (heartbeat_runs()) {
     if (!reading_paused_ && !blocked_) beat(now);
   } else if (is_over(active_at, options().idle_timeout)) {
