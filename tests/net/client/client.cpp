@@ -88,7 +88,9 @@ struct seen {
 TEST_CASE("a_clients_own_fields_arrive") {
   client_stage s;
   seen at_server;
-  s.server().route("/rooms/{room}", at_server.callbacks());
+  s.server()
+      .route("/rooms/{room}", at_server.callbacks())
+      .origins(origin_policy().allow("https://example.test"));
   client_options o = s.options();
   o.fields = {{"Origin", "https://example.test"}, {"Authorization", "Bearer abc"}};
   const std::string url = s.url("/rooms/7?since=3");

@@ -31,7 +31,7 @@ std::string url_of(const std::filesystem::path& path, bool with_tls = false) {
 }
 
 /// Why a server cannot listen there; nothing when it can.
-std::optional<std::system_error> refusal(const std::filesystem::path& path) {
+std::optional<std::system_error> refusal_at(const std::filesystem::path& path) {
   asio::io_context context(1);
   server s(context, at(path));
   try {
@@ -169,7 +169,7 @@ TEST_CASE("a_local_socket_in_use_is_left_to_its_server") {
   const auto path = folder.path() / "s";
   client_stage s(link_form::epoll, false, at(path));
   s.server().listen();
-  const auto e = refusal(path);
+  const auto e = refusal_at(path);
   REQUIRE(e);
   CHECK(e->code() == std::errc::address_in_use);
   CHECK(std::string(e->what()).find(path.string()) != std::string::npos);
@@ -191,7 +191,7 @@ TEST_CASE("a_file_that_is_no_socket_is_not_touched") {
     std::filesystem::create_symlink(folder.path() / "dead", path);
   }
   const auto before = std::filesystem::symlink_status(path);
-  const auto e = refusal(path);
+  const auto e = refusal_at(path);
   REQUIRE(e);
   CHECK(e->code() == std::errc::address_in_use);
   CHECK(std::filesystem::symlink_status(path).type() == before.type());
@@ -204,15 +204,15 @@ TEST_CASE("a_path_that_no_local_socket_can_have_is_an_error") {
     const std::string start = folder.path().string() + "/";
     return start + std::string(size - start.size(), 'x');
   };
-  CHECK_FALSE(refusal(of_size(107)));
-  const auto too_long = refusal(of_size(108));
+  CHECK_FALSE(refusal_at(of_size(107)));
+  const auto too_long = refusal_at(of_size(108));
   REQUIRE(too_long);
   CHECK(too_long->code() == std::errc::filename_too_long);
   CHECK(std::string(too_long->what()).find(of_size(108)) != std::string::npos);
-  const auto no_folder = refusal(folder.path() / "none" / "s");
+  const auto no_folder = refusal_at(folder.path() / "none" / "s");
   REQUIRE(no_folder);
   CHECK(no_folder->code() == std::errc::no_such_file_or_directory);
-  const auto with_nul = refusal(folder.path() / std::string("a\0b", 3));
+  const auto with_nul = refusal_at(folder.path() / std::string("a\0b", 3));
   REQUIRE(with_nul);
   CHECK(with_nul->code() == std::errc::invalid_argument);
 }

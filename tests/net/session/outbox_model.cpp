@@ -311,10 +311,11 @@ TEST_CASE("an_outbox_agrees_with_a_plain_model_after_a_hundred_thousand_random_s
     for (std::size_t i = 0; i < drop_reason_count; ++i) drops.by_reason[i] += pair.drops().by_reason[i];
     for (std::size_t i = 0; i < outcomes.size(); ++i) outcomes[i] += pair.count_of(static_cast<outcome>(i));
   }
-  // Every branch was taken, and often.
+  // Every branch was taken, and often; that a thread is busy no outbox knows.
   for (std::size_t i = 0; i < drop_reason_count; ++i) {
-    CAPTURE(name_of(static_cast<drop_reason>(i)));
-    CHECK(drops.by_reason[i] > 100);
+    const auto reason = static_cast<drop_reason>(i);
+    CAPTURE(name_of(reason));
+    CHECK((drops[reason] > 100) == (reason != drop_reason::thread_busy));
   }
   for (const std::size_t n : outcomes) CHECK(n > 100);
 }

@@ -4,6 +4,7 @@
 #include <fairlead/config.hpp>
 #include <fairlead/handshake/request_parser.hpp>
 #include <fairlead/handshake/upgrade.hpp>
+#include <fairlead/net/detail/asio_configuration.hpp>
 #include <fairlead/net/server/admission.hpp>
 #include <fairlead/net/server/detail/connection_limits.hpp>
 #include <fairlead/net/server/detail/route_table.hpp>
