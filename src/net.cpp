@@ -32,6 +32,7 @@
 #include <fairlead/net/session/impl/mailbox.ipp>
 #include <fairlead/net/session/impl/mask_keys.ipp>
 #include <fairlead/net/session/impl/memory_budget.ipp>
+#include <fairlead/net/session/impl/net_counters.ipp>
 #include <fairlead/net/session/impl/outbox.ipp>
 #include <fairlead/net/session/impl/session.ipp>
 #include <fairlead/net/session/impl/session_authentication.ipp>

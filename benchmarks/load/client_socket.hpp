@@ -31,11 +31,32 @@ class client_socket {
     if (receive_buffer != 0) {  // before the connect, which agrees on windows
       setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     }
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    check(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), "connect");
+    const sockaddr_in server = address_of(INADDR_LOOPBACK, port);
+    check(connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof server), "connect");
+  }
+
+  /// From another address of this machine, and without waiting: never blocks, and is connected, or failed, when it is
+  /// writable.
+  ///
+  /// \param source  In 127.0.0.0/8, as a number.
+  static client_socket begin(std::uint16_t port, std::uint32_t source, int receive_buffer = 0) {
+    client_socket made(unconnected(),
+                       check(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+    const int on = 1;
+    setsockopt(made.fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(made.fd_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on,
+               sizeof on);  // so each address has all ports
+    if (receive_buffer != 0) {
+      setsockopt(made.fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    }
+    const sockaddr_in from = address_of(source, 0);
+    check(bind(made.fd_, reinterpret_cast<const sockaddr*>(&from), sizeof from), "bind");
+    const sockaddr_in server = address_of(INADDR_LOOPBACK, port);
+    if (connect(made.fd_, reinterpret_cast<const sockaddr*>(&server), sizeof server) < 0 &&
+        errno != EINPROGRESS) {
+      check(-1, "connect");
+    }
+    return made;
   }
   client_socket(client_socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   client_socket& operator=(client_socket&&) = delete;
@@ -90,6 +111,17 @@ class client_socket {
   }
 
  private:
+  struct unconnected {};
+  client_socket(unconnected, int fd) : fd_(fd) {}
+
+  static sockaddr_in address_of(std::uint32_t number, std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(number);
+    address.sin_port = htons(port);
+    return address;
+  }
+
   static ssize_t check_io(ssize_t result, const char* what) {
     if (result == 0) fail(std::string(what) + ": the server closed the connection");
     if (result < 0) fail(std::string(what) + ": " + std::strerror(errno));

@@ -15,9 +15,8 @@ import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from common import (Failure, add_build_option, connections_possible, on_core, positive, print_rows, programs_in,
+from common import (Checks, Failure, add_build_option, connections_possible, on_core, positive, print_rows, programs_in,
                     run_and_time, server_and_client_core)
-from slow import Checks
 
 CASES = ["drain", "restart"]
 CONNECTIONS = 10_000

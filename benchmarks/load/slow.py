@@ -9,8 +9,8 @@ import argparse
 import statistics
 import sys
 
-from common import (add_build_option, connections_possible, generate, positive, print_rows, programs_in, run_and_time,
-                    server, server_and_client_core)
+from common import (Checks, add_build_option, connections_possible, generate, positive, print_rows, programs_in,
+                    run_and_time, server, server_and_client_core)
 
 CASES = ["stopped-reader", "stalled-thousand", "conflation", "idle-heartbeat"]
 POLICIES = ["queue", "drop_newest", "drop_oldest", "conflate", "expire", "disconnect", "pause_source"]
@@ -29,30 +29,6 @@ IDLE_SECONDS = 66  # two intervals of the heartbeat, and the end of idle_after
 IDLE_BUSY_LIMIT = 0.05
 IDLE_BYTES_LIMIT = 1024
 PINGS_RATIO_LIMIT = 3.0
-
-
-class Checks:
-    """What has to be kept, with its number and limit, for the table at the end."""
-
-    def __init__(self):
-        self.rows = []
-        self.about = ""  # in front of what follows
-
-    def at_most(self, what, value, limit, digits=0, unit=""):
-        self.add(what, f"{value:,.{digits}f}{unit}", f"at most {limit:,.{digits}f}{unit}", value <= limit)
-
-    def equal(self, what, value, wanted):
-        self.add(what, str(value), str(wanted), value == wanted)
-
-    def add(self, what, value, limit, kept):
-        self.rows.append((self.about + what, value, limit, "ok" if kept else "FAILED"))
-
-    def print(self):
-        print_rows([("", "measured", "has to be", ""), *self.rows])
-
-    @property
-    def kept(self):
-        return all(row[-1] == "ok" for row in self.rows)
 
 
 class Bench:

@@ -15,13 +15,16 @@ json_writer begin(const char* type) {
   return json;
 }
 
+// Who does not keep up is closed, and comes back; until then neither queue nor kernel hold much for it.
+constexpr fairlead::message_class talk{.policy = fairlead::slow_policy::disconnect};
+
 // That somebody writes is news for a moment only: who is slow need not read it later.
 constexpr fairlead::message_class passing{.policy = fairlead::slow_policy::expire,
                                           .ttl = std::chrono::seconds(3)};
 
 // Ends the object and sends it: encoded once, shared by all it goes to.
 void tell_all(const std::vector<visitor*>& members, json_writer json, const visitor* except = nullptr,
-              const fairlead::message_class& kind = {}) {
+              const fairlead::message_class& kind = talk) {
   const fairlead::message m = fairlead::message_view(json.end_object().text()).keep();
   for (const visitor* member : members) {
     if (member != except) member->tell(m, kind);

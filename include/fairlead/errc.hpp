@@ -4,6 +4,7 @@
 #include <fairlead/config.hpp>
 
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -101,6 +102,9 @@ enum class errc {
   certificate_not_pinned = 97,  ///< Valid, but none of those that the options demand.
   tls_failed = 98,              ///< Any other failure of the TLS handshake, or of the records after it.
 };
+
+/// The enumerator's name, such as `message_too_big`, for logs and counters; empty for a value that no errc has.
+FAIRLEAD_DECL std::string_view name_of(errc e) noexcept;
 
 /// Conditions for the questions that users ask of an error: `if (ec == errc_condition::protocol_violation)`.
 enum class errc_condition {

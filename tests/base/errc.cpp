@@ -2,6 +2,10 @@
 
 #include <support/catch.hpp>
 
+#include <cstddef>
+#include <set>
+#include <string_view>
+
 using namespace fairlead;
 
 TEST_CASE("every_error_has_a_message_of_its_own") {
@@ -14,6 +18,24 @@ TEST_CASE("every_error_has_a_message_of_its_own") {
   }
   CHECK(make_error_code(errc::bad_argument).message() != "unknown error");
   CHECK(make_error_code(errc::tls_failed).message() != "unknown error");
+}
+
+TEST_CASE("every_error_has_a_name_of_its_own_and_what_is_no_error_has_none") {
+  std::set<std::string_view> names;
+  int errors = 0;
+  for (int value = 0; value < 200; ++value) {
+    CAPTURE(value);
+    const auto e = static_cast<errc>(value);
+    const bool exists = make_error_code(e).message() != "unknown error";
+    CHECK(name_of(e).empty() != exists);
+    if (!exists) continue;
+    names.insert(name_of(e));
+    ++errors;
+  }
+  CHECK(names.size() == static_cast<std::size_t>(errors));
+  CHECK(name_of(errc::ok) == "ok");
+  CHECK(name_of(errc::message_too_big) == "message_too_big");
+  CHECK(name_of(errc::tls_failed) == "tls_failed");
 }
 
 TEST_CASE("conditions_answer_what_users_ask") {

@@ -166,4 +166,10 @@ await check('binary closes with 1003, more than 64 KiB with 1009; the room hears
   await ada.close(1000);
 });
 
+await step('what was closed and refused is at /counters, by name', async () => {
+  const counters = await (await fetch(`http://127.0.0.1:${port}/counters`)).json();
+  expectEqual(counters.closed.message_too_big, 1, 'sessions closed for a message too big');
+  expectEqual(counters.refused.head_too_large, 0, 'heads too large');
+});
+
 await stopServer();

@@ -138,6 +138,87 @@ class fairlead_condition_category final : public std::error_category {
 
 }  // namespace detail
 
+FAIRLEAD_DECL std::string_view name_of(errc e) noexcept {
+  switch (e) {
+    case errc::ok: return "ok";
+    case errc::reserved_opcode: return "reserved_opcode";
+    case errc::reserved_bits: return "reserved_bits";
+    case errc::fragmented_control: return "fragmented_control";
+    case errc::oversized_control: return "oversized_control";
+    case errc::length_not_minimal: return "length_not_minimal";
+    case errc::length_out_of_range: return "length_out_of_range";
+    case errc::mask_missing: return "mask_missing";
+    case errc::mask_unexpected: return "mask_unexpected";
+    case errc::unexpected_continuation: return "unexpected_continuation";
+    case errc::message_interleaved: return "message_interleaved";
+    case errc::bad_utf8: return "bad_utf8";
+    case errc::bad_close_payload: return "bad_close_payload";
+    case errc::bad_close_code: return "bad_close_code";
+    case errc::bad_compression: return "bad_compression";
+    case errc::message_too_big: return "message_too_big";
+    case errc::too_many_fragments: return "too_many_fragments";
+    case errc::too_many_control_frames: return "too_many_control_frames";
+    case errc::fragment_rate_exceeded: return "fragment_rate_exceeded";
+    case errc::message_rate_exceeded: return "message_rate_exceeded";
+    case errc::byte_rate_exceeded: return "byte_rate_exceeded";
+    case errc::bad_request_line: return "bad_request_line";
+    case errc::bad_field: return "bad_field";
+    case errc::head_too_large: return "head_too_large";
+    case errc::method_not_allowed: return "method_not_allowed";
+    case errc::http_version_not_supported: return "http_version_not_supported";
+    case errc::bad_host: return "bad_host";
+    case errc::body_not_allowed: return "body_not_allowed";
+    case errc::upgrade_missing: return "upgrade_missing";
+    case errc::bad_websocket_version: return "bad_websocket_version";
+    case errc::bad_websocket_key: return "bad_websocket_key";
+    case errc::bad_subprotocol: return "bad_subprotocol";
+    case errc::bad_status_line: return "bad_status_line";
+    case errc::bad_accept_key: return "bad_accept_key";
+    case errc::handshake_timeout: return "handshake_timeout";
+    case errc::bad_extensions: return "bad_extensions";
+    case errc::bad_extension_response: return "bad_extension_response";
+    case errc::bad_proxy_header: return "bad_proxy_header";
+    case errc::closed: return "closed";
+    case errc::busy: return "busy";
+    case errc::wrong_thread: return "wrong_thread";
+    case errc::connection_lost: return "connection_lost";
+    case errc::close_timeout: return "close_timeout";
+    case errc::queue_full: return "queue_full";
+    case errc::bad_argument: return "bad_argument";
+    case errc::message_dropped: return "message_dropped";
+    case errc::out_of_budget: return "out_of_budget";
+    case errc::write_timeout: return "write_timeout";
+    case errc::pause_timeout: return "pause_timeout";
+    case errc::peer_timeout: return "peer_timeout";
+    case errc::idle_timeout: return "idle_timeout";
+    case errc::authentication_timeout: return "authentication_timeout";
+    case errc::message_timeout: return "message_timeout";
+    case errc::authentication_failed: return "authentication_failed";
+    case errc::released: return "released";
+    case errc::not_releasable: return "not_releasable";
+    case errc::bad_url: return "bad_url";
+    case errc::bad_proxy_response: return "bad_proxy_response";
+    case errc::proxy_refused: return "proxy_refused";
+    case errc::proxy_authentication_required: return "proxy_authentication_required";
+    case errc::resolve_timeout: return "resolve_timeout";
+    case errc::connect_timeout: return "connect_timeout";
+    case errc::proxy_timeout: return "proxy_timeout";
+    case errc::tls_timeout: return "tls_timeout";
+    case errc::proxy_lost: return "proxy_lost";
+    case errc::tls_lost: return "tls_lost";
+    case errc::handshake_lost: return "handshake_lost";
+    case errc::certificate_expired: return "certificate_expired";
+    case errc::certificate_not_yet_valid: return "certificate_not_yet_valid";
+    case errc::certificate_untrusted: return "certificate_untrusted";
+    case errc::certificate_wrong_host: return "certificate_wrong_host";
+    case errc::certificate_revoked: return "certificate_revoked";
+    case errc::certificate_invalid: return "certificate_invalid";
+    case errc::certificate_not_pinned: return "certificate_not_pinned";
+    case errc::tls_failed: return "tls_failed";
+  }
+  return {};
+}
+
 FAIRLEAD_DECL const std::error_category& errc_category() noexcept {
   static const detail::fairlead_category instance;
   return instance;

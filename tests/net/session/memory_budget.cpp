@@ -60,7 +60,7 @@ class queue final : public charged_queue {
     size_ = 0;
     on_.sessions.forget(*this);
   }
-  bool take_input(std::size_t size) { return on_.sessions.charge_input(*this, size); }
+  void take_input(std::size_t size) { on_.sessions.charge_input(*this, size); }
 
   std::size_t size() const { return size_; }
   bool counts() const { return is_charged(); }
@@ -72,6 +72,7 @@ class queue final : public charged_queue {
     log_.push_back(name_);
     when_giving_way();
   }
+  void give_up_input() override { log_.push_back(name_ + " input"); }
 
   loop& on_;
   std::string name_;
@@ -447,35 +448,105 @@ TEST_CASE("charges_of_several_threads_sum_up_and_stay_near_the_limit", "[threads
 
 // --- Input.
 
-TEST_CASE("input_is_refused_one_byte_above_the_limit_and_not_at_it") {
+TEST_CASE("input_is_given_up_one_byte_above_the_limit_and_not_at_it") {
   const auto budget = budget_of(limit, 1'000);
   loop on(budget);
   names log;
   queue a(on, "a", log);
   queue b(on, "b", log);
-  CHECK(a.take_input(600));
-  CHECK(b.take_input(400));
+  a.take_input(400);
+  b.take_input(600);
   CHECK(budget->input() == 1'000);
-  CHECK_FALSE(b.take_input(401));
-  CHECK(budget->input() == 1'001);  // it holds it all the same
+  CHECK(log.empty());
+  b.take_input(601);
+  CHECK(log == names{"b input"});
+  CHECK(budget->input() == 400);  // what is given up is not counted
   CHECK(budget->queues() == 0);
 }
 
-TEST_CASE("input_that_does_not_grow_is_not_refused_above_the_limit") {
+TEST_CASE("M04: who holds little input stays, and who holds most of it pays, whoever came last") {
+  const auto budget = budget_of(limit, 1'000);
+  loop on(budget);
+  names log;
+  queue honest(on, "honest", log);
+  queue first(on, "first", log);
+  queue second(on, "second", log);
+  first.take_input(450);
+  second.take_input(500);
+  honest.take_input(50);
+  CHECK(log.empty());
+  honest.take_input(51);
+  CHECK(log == names{"second input"});
+  CHECK(budget->input() == 501);
+  // Again and again, as messages come and are taken.
+  honest.take_input(0);
+  second.take_input(550);
+  honest.take_input(1);
+  CHECK(log == names{"second input", "second input"});
+  CHECK(budget->input() == 451);
+}
+
+TEST_CASE("of_inputs_that_are_equal_the_newest_is_given_up") {
   const auto budget = budget_of(limit, 1'000);
   loop on(budget);
   names log;
   queue a(on, "a", log);
   queue b(on, "b", log);
-  CHECK_FALSE(a.take_input(2'000));
-  CHECK(a.take_input(2'000));
-  CHECK(a.take_input(1'999));
-  CHECK_FALSE(b.take_input(1));
-  CHECK(b.take_input(0));
-  CHECK(a.take_input(999));
-  CHECK(b.take_input(1));
-  CHECK_FALSE(b.take_input(2));
-  CHECK(log.empty());  // queues pay for queues only
+  queue c(on, "c", log);
+  a.take_input(400);
+  b.take_input(400);
+  c.take_input(400);
+  CHECK(log == names{"c input"});
+  CHECK(budget->input() == 800);
+}
+
+TEST_CASE("as_many_give_their_input_up_as_it_takes") {
+  const auto budget = budget_of(limit, 1'000);
+  loop on(budget);
+  names log;
+  queue a(on, "a", log);
+  queue b(on, "b", log);
+  queue c(on, "c", log);
+  a.take_input(500);
+  b.take_input(499);
+  c.take_input(2'000);
+  CHECK(log == names{"c input"});
+  c.take_input(1'000);
+  CHECK(log == names{"c input", "c input"});
+  CHECK(budget->input() == 999);
+}
+
+TEST_CASE("input_of_another_thread_is_given_up_there_when_that_holds_most") {
+  const auto budget = budget_of(limit, 1'000);
+  loop here(budget);
+  loop there(budget);
+  names log;
+  queue honest(here, "honest", log);
+  queue large(there, "large", log);
+  large.take_input(990);
+  honest.take_input(11);
+  CHECK(log.empty());  // it is for the other thread to do
+  honest.take_input(12);
+  there.run();
+  CHECK(log == names{"large input"});
+  CHECK(budget->input() == 12);
+}
+
+TEST_CASE("input_that_does_not_grow_makes_nobody_pay") {
+  const auto budget = budget_of(limit, 1'000);
+  loop here(budget);
+  loop there(budget);
+  names log;
+  queue a(here, "a", log);
+  queue b(there, "b", log);
+  b.take_input(900);
+  a.take_input(400);  // an equal share is 500
+  CHECK(log.empty());
+  CHECK(budget->input() == 1'300);
+  a.take_input(399);
+  CHECK(log.empty());
+  there.run();
+  CHECK(log == names{"b input"});
 }
 
 TEST_CASE("input_goes_away_with_its_session") {
@@ -485,13 +556,18 @@ TEST_CASE("input_goes_away_with_its_session") {
   {
     queue a(on, "a", log);
     queue b(on, "b", log);
-    CHECK(a.take_input(600));
-    CHECK(b.take_input(300));
+    queue c(on, "c", log);
+    a.take_input(500);
+    b.take_input(200);
+    c.take_input(100);
     b.hold(50);
+    b.take_input(0);  // out of the middle
+    b.take_input(300);
     a.forget();
-    CHECK(budget->input() == 300);
+    CHECK(budget->input() == 400);
     CHECK(budget->queues() == 50);
   }
   CHECK(budget->input() == 0);
   CHECK(budget->queues() == 0);
+  CHECK(log.empty());
 }

@@ -571,7 +571,7 @@ TEST_CASE("a_budget_that_is_not_passed_closes_nobody") {
 }
 
 // TRUST M04 in small.
-TEST_CASE("unfinished_input_past_the_budget_closes_who_sent_last_with_1013") {
+TEST_CASE("unfinished_input_past_the_budget_closes_the_last_of_equals_with_1013") {
   const auto budget =
       std::make_shared<memory_budget>(memory_budget::limits{.queues = 1 << 20, .input = 1 << 20});
   session_options o;
@@ -606,6 +606,48 @@ TEST_CASE("unfinished_input_past_the_budget_closes_who_sent_last_with_1013") {
   s.time.run_ready();
   CHECK(refused == open.size() - static_cast<std::size_t>(kept));
   CHECK(budget->input() == 0);
+}
+
+TEST_CASE("M04: who sends whole messages is served while others fill the budget with unfinished ones") {
+  const auto budget =
+      std::make_shared<memory_budget>(memory_budget::limits{.queues = 1 << 20, .input = 1 << 20});
+  session_options o;
+  o.budget = budget;
+  o.heartbeat.interval = duration::max();
+  o.message_timeout = duration::max();
+  o.connection.max_message_size = 1 << 20;
+  full_record seen;
+  timed_stage s;
+  std::size_t refused = 0;
+  s.server->route("/", seen.without_messages(), o);
+  s.server->route(
+      "/upload",
+      {.on_message = [](session&, message_view) {},
+       .on_close = [&](session&, const close_info& i) { refused += i.error == errc::out_of_budget; }},
+      o);
+  const auto honest = s.join();
+  // As much as there may be, all of it unfinished.
+  std::vector<std::unique_ptr<client>> others;
+  const std::string begin = frame(0x82, std::string(1 << 20, 'x')).substr(0, 100 * 1024);
+  while (refused == 0 && others.size() < 100) {
+    others.push_back(s.join("/upload"));
+    others.back()->write(begin);
+    s.time.run_ready();
+    if (others.back()->closed) others.back()->hang_up();
+    s.time.run_ready();
+  }
+  REQUIRE(refused != 0);
+  for (int i = 0; i < 20; ++i) {
+    honest->send(std::string(60'000, 'x'));  // nobody takes it yet
+    s.time.run_ready();
+    bool came = false;
+    s.on_own_thread(
+        [&] { seen.ws->receive([&](std::error_code, std::optional<message> m) { came = m.has_value(); }); });
+    s.time.run_ready();
+    REQUIRE(came);
+  }
+  CHECK(seen.ws->is_open());
+  CHECK(budget->input() <= (1 << 20));
 }
 
 TEST_CASE("messages_that_were_taken_are_not_charged") {

@@ -23,8 +23,9 @@ class lagging_sessions;
 ///
 /// When the queues pass their limit, the largest pay first: they lose what may be dropped (slow_policy::drop_oldest
 /// and expire), and when that is too little they are closed with 1013, until a sixteenth of the limit is free. A
-/// session whose peer takes what it is sent does not pay. When the input passes its limit, the session whose bytes
-/// came last is closed with 1013.
+/// session whose peer takes what it is sent does not pay. When the input passes its limit, the session that holds most
+/// of it on the thread where that happens is closed with 1013, and never one that holds less than an equal share: who
+/// sends small messages stays, whatever others keep unfinished.
 ///
 /// Safe from any thread. Has to outlive the sessions that share it, which shared pointers see to.
 class memory_budget {
@@ -51,6 +52,7 @@ class memory_budget {
   const limits limits_;
   std::atomic<std::size_t> queues_ = 0;
   std::atomic<std::size_t> input_ = 0;
+  std::atomic<std::size_t> input_holders_ = 0;
   std::mutex mutex_;
   std::vector<detail::lagging_sessions*> members_;  // one for each thread
 };

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace fairlead::inline FAIRLEAD_ABI {
@@ -69,6 +70,13 @@ struct net_counters {
   std::uint64_t closed_with(errc e) const noexcept { return closed[static_cast<std::size_t>(e)]; }
 };
 
+/// The counters as one JSON object, for a route that monitoring reads: `server.get("/counters", ...)`. Every state, errc, drop
+/// and refusal is there by name, also those that count nothing, so the members are always the same:
+///
+///     {"sessions":{"connecting":0,...},"opened":7,"closed":{"ok":5,...},"messages_received":31,...,
+///      "drops":{"newest":0,...},"rate_pauses":{"messages":0,"bytes":0},...,"refused":{"bad_request":1,...}}
+FAIRLEAD_DECL std::string to_json(const net_counters& counters);
+
 /// Is told what happens to sessions, for who measures: the layers above observe through it. Called on the session's
 /// thread, with several threads on several at once. Must not throw, and must not block.
 class net_sink {
@@ -90,5 +98,9 @@ class net_sink {
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI
+
+#if !defined(FAIRLEAD_SEPARATE_COMPILATION)
+#include <fairlead/net/session/impl/net_counters.ipp>
+#endif
 
 #endif

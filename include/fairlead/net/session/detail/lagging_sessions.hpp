@@ -29,12 +29,16 @@ class charged_queue {
  private:
   friend class lagging_sessions;
 
-  /// The budget is spent: hold less, and charge what is left.
+  /// The budget for queues is spent: hold less, and charge what is left.
   virtual void give_way() = 0;
+
+  /// The budget for input is spent: hold none any more, from the next turn on at the latest. It is not charged.
+  virtual void give_up_input() = 0;
 
   std::size_t queue_size_ = 0;
   std::size_t input_size_ = 0;
-  std::uint32_t index_ = 0;  // among the members, when queue_size_ is not 0
+  std::uint32_t index_ = 0;        // among the members, when queue_size_ is not 0
+  std::uint32_t input_index_ = 0;  // among those with input, when input_size_ is not 0
 };
 
 /// The sessions of one thread whose queues are charged to one budget: those that wait for their peers.
@@ -51,9 +55,10 @@ class lagging_sessions {
   /// whichever thread they are.
   void charge(charged_queue& q, std::size_t size);
 
-  /// `q` holds so many bytes of unfinished input now. False when that is more than before and more than there may
-  /// be.
-  bool charge_input(charged_queue& q, std::size_t size) noexcept;
+  /// `q` holds so many bytes of unfinished input now. When the limit is passed by that the largest of this thread gives
+  /// its input up, and so on, as long as it holds more than an equal share of the limit; then those of the other
+  /// threads.
+  void charge_input(charged_queue& q, std::size_t size);
 
   /// `q` is over.
   void forget(charged_queue& q) noexcept;
@@ -77,6 +82,11 @@ class lagging_sessions {
   std::size_t largest() noexcept;
   void pay();
 
+  void count_input(charged_queue& q, std::size_t size);
+  charged_queue* largest_input() const noexcept;
+  void collect_input();
+  void call_others_for_input();
+
   std::shared_ptr<memory_budget> budget_;
   std::shared_ptr<mailbox> mailbox_;
   std::vector<charged_queue*> queues_;
@@ -84,6 +94,9 @@ class lagging_sessions {
   bool is_paying_ = false;
   std::atomic<std::size_t> largest_ = 0;  // never less than the largest queue
   std::atomic<bool> is_called_ = false;   // by another thread, and has not come yet
+
+  std::vector<charged_queue*> inputs_;
+  std::atomic<bool> is_called_for_input_ = false;
 };
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail

@@ -312,6 +312,7 @@ class session_core final : public endpoint, public charged_queue, private event_
 
   // charged_queue
   void give_way() override;
+  void give_up_input() override;
 
   outbox::watermarks watermarks() const noexcept;
   send_result take(const message_view& m, const message_class& c);

@@ -42,17 +42,65 @@ FAIRLEAD_DECL void lagging_sessions::forget(charged_queue& q) noexcept {
     const paying guard(*this);
     charge(q, 0);
   }
-  charge_input(q, 0);
+  count_input(q, 0);
   std::ranges::replace(payers_, &q, nullptr);
 }
 
-FAIRLEAD_DECL bool lagging_sessions::charge_input(charged_queue& q, std::size_t size) noexcept {
-  if (size == q.input_size_) return true;
+FAIRLEAD_DECL void lagging_sessions::charge_input(charged_queue& q, std::size_t size) {
   const bool grows = size > q.input_size_;
-  const std::size_t before = budget_->input_.fetch_add(size - q.input_size_, std::memory_order_relaxed);
-  const std::size_t after = before + size - q.input_size_;
+  count_input(q, size);
+  if (grows && !is_paying_ && budget_->input() > budget_->limits_.input) collect_input();
+}
+
+// Throws std::bad_alloc, before anything is counted, for the first input of a session alone.
+FAIRLEAD_DECL void lagging_sessions::count_input(charged_queue& q, std::size_t size) {
+  if (size == q.input_size_) return;
+  if (q.input_size_ == 0) {
+    inputs_.push_back(&q);
+    q.input_index_ = static_cast<std::uint32_t>(inputs_.size() - 1);
+    budget_->input_holders_.fetch_add(1, std::memory_order_relaxed);
+  } else if (size == 0) {
+    inputs_[q.input_index_] = inputs_.back();
+    inputs_[q.input_index_]->input_index_ = q.input_index_;
+    inputs_.pop_back();
+    budget_->input_holders_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  budget_->input_.fetch_add(size - q.input_size_, std::memory_order_relaxed);  // wraps to less
   q.input_size_ = size;
-  return !grows || after <= budget_->limits_.input;
+}
+
+// Of those that are equal one that came late: what arrived earlier may yet be whole.
+FAIRLEAD_DECL charged_queue* lagging_sessions::largest_input() const noexcept {
+  charged_queue* largest = nullptr;
+  for (charged_queue* const q : inputs_) {
+    if (largest == nullptr || q->input_size_ >= largest->input_size_) largest = q;
+  }
+  return largest;
+}
+
+FAIRLEAD_DECL void lagging_sessions::collect_input() {
+  const std::size_t limit = budget_->limits_.input;
+  const paying guard(*this);
+  while (budget_->input() > limit) {
+    charged_queue* const q = largest_input();
+    // Who holds no more than that is not the cause: somebody else holds more.
+    const std::size_t share =
+        limit / std::max<std::size_t>(budget_->input_holders_.load(std::memory_order_relaxed), 1);
+    if (q == nullptr || q->input_size_ <= share) return call_others_for_input();
+    count_input(*q, 0);
+    q->give_up_input();
+  }
+}
+
+FAIRLEAD_DECL void lagging_sessions::call_others_for_input() {
+  const std::lock_guard lock(budget_->mutex_);
+  for (lagging_sessions* const other : budget_->members_) {
+    if (other == this || other->is_called_for_input_.exchange(true)) continue;
+    other->mailbox_->post(task([other] {
+      other->is_called_for_input_ = false;
+      if (other->budget_->input() > other->budget_->limits_.input) other->collect_input();
+    }));
+  }
 }
 
 FAIRLEAD_DECL std::size_t lagging_sessions::largest() noexcept {

@@ -160,10 +160,11 @@ FAIRLEAD_DECL void session_core::charge_input() {
   if (const auto since = unfinished_since()) {
     schedule_by(deadline_after(*since, options().message_timeout));
   }
-  const std::size_t size = unfinished_size();
-  if (loop_.lagging(options().budget).charge_input(*this, size)) return;
-  disconnect(errc::out_of_budget);
+  loop_.lagging(options().budget).charge_input(*this, unfinished_size());
 }
+
+// What is unfinished goes when the close frame is written, in this session's next turn.
+FAIRLEAD_DECL void session_core::give_up_input() { disconnect(errc::out_of_budget); }
 
 }  // namespace fairlead::inline FAIRLEAD_ABI::detail
 
