@@ -77,7 +77,8 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     seal();
     try {
       if (!options_.handover_path.empty()) handover_.emplace(first(), options_.link, options_.handover_path);
-      detail::listening_socket opened = detail::open_listening_socket(options_, handover_ ? &*handover_ : nullptr);
+      detail::listening_socket opened =
+          detail::open_listening_socket(options_, handover_ ? &*handover_ : nullptr);
       local_file_ = std::move(opened.file);
       port_ = detail::local_port_of(opened.socket.get());
       listener_.emplace(first(), options_.link, opened.socket.release(),
@@ -120,11 +121,10 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     }
     detail::set_non_blocking(given.socket.get());
     const served_loop& p = with_fewest();
-    asio::post(p.loop->executor(),
-               [weak = weak_from_this(), &p, entry, rest = std::move(given),
-                coming = detail::expected_endpoint(p.loop->letters())]() mutable {
-                 if (const auto self = weak.lock()) self->open_adopted(p, *entry, std::move(rest));
-               });
+    asio::post(p.loop->executor(), [weak = weak_from_this(), &p, entry, rest = std::move(given),
+                                    coming = detail::expected_endpoint(p.loop->letters())]() mutable {
+      if (const auto self = weak.lock()) self->open_adopted(p, *entry, std::move(rest));
+    });
   }
 
   void run() {
@@ -398,7 +398,8 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
         std::ranges::any_of(loops_, [](const served_loop& p) { return p.connections->session_count() != 0; });
     if (!has_sessions || now >= departure_->last_call()) make_last_call();
     // Looked at in this order: a socket is counted by a thread before it is off its way.
-    const bool comes_more = std::ranges::any_of(loops_, [](const served_loop& p) { return p.loop->is_expecting(); });
+    const bool comes_more =
+        std::ranges::any_of(loops_, [](const served_loop& p) { return p.loop->is_expecting(); });
     if (!listener_ && !comes_more && connection_count() == 0) end_drain();
   }
 
