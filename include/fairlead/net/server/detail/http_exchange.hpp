@@ -51,6 +51,7 @@ class http_exchange final : public endpoint {
     const route_table::session_entry* entry;
     upgrade_request wanted;  // views of the head
     admission_data data;
+    verdict answer;  // of checks that took their time
     asio::cancellation_signal cancelled;
 
     const admission_check* check(std::size_t number) const noexcept;
@@ -82,8 +83,8 @@ class http_exchange final : public endpoint {
   bool may_come(attempt& a);
   void decide(std::size_t first);
   void decide_later(std::size_t first);
-  static asio::awaitable<verdict> run_checks(std::shared_ptr<attempt> a, std::size_t first);
-  void on_verdict(std::exception_ptr error, verdict v);
+  static asio::awaitable<void> run_checks(std::shared_ptr<attempt> a, std::size_t first);
+  void on_verdict(std::exception_ptr error);
   void upgrade();
   void refuse(refusal why, const response& answer);
   void respond(const response& answer, bool head_only);

@@ -248,38 +248,35 @@ FAIRLEAD_DECL void http_exchange::decide(std::size_t first) {
   upgrade();
 }
 
-FAIRLEAD_DECL asio::awaitable<verdict> http_exchange::run_checks(std::shared_ptr<attempt> a,
-                                                                 std::size_t first) {
+FAIRLEAD_DECL asio::awaitable<void> http_exchange::run_checks(std::shared_ptr<attempt> a, std::size_t first) {
   admission asked(a->data);
   for (std::size_t i = first; const admission_check* const check = a->check(i); ++i) {
-    verdict v;
     if (check->is_immediate()) {
-      v = check->now(asked);
+      a->answer = check->now(asked);
     } else {
-      v = co_await check->later(asked);
+      a->answer = co_await check->later(asked);
     }
-    if (v) co_return v;
+    if (a->answer) co_return;
   }
-  co_return std::nullopt;
 }
 
 FAIRLEAD_DECL void http_exchange::decide_later(std::size_t first) {
   stage_ = stage::deciding;
   const auto a = attempt_;
   asio::co_spawn(loop_.executor(), run_checks(a, first),
-                 asio::bind_cancellation_slot(a->cancelled.slot(), [a](std::exception_ptr error, verdict v) {
-                   if (a->exchange != nullptr) a->exchange->on_verdict(error, std::move(v));
+                 asio::bind_cancellation_slot(a->cancelled.slot(), [a](std::exception_ptr error) {
+                   if (a->exchange != nullptr) a->exchange->on_verdict(error);
                  }));
   // Maybe it is decided already, and this is gone.
 }
 
-FAIRLEAD_DECL void http_exchange::on_verdict(std::exception_ptr error, verdict v) {
+FAIRLEAD_DECL void http_exchange::on_verdict(std::exception_ptr error) {
   or_end([&] {
     if (error) {
       attempt_->report(error);
       return refuse(refusal::check, our_fault());
     }
-    if (v) return refuse(refusal::check, *v);
+    if (const verdict v = std::move(attempt_->answer)) return refuse(refusal::check, *v);
     upgrade();
   });
 }
