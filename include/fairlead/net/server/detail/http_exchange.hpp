@@ -106,7 +106,6 @@ class http_exchange final : public endpoint {
   std::size_t written_ = 0;
   std::size_t discarded_size_ = 0;
   stage stage_ = stage::reading;
-  bool heard_ = false;  // the first byte
   bool reading_paused_ = false;
   bool at_eof_ = false;
 };

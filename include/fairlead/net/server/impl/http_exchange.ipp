@@ -86,7 +86,6 @@ void http_exchange::or_end(Function f) {
 // --- From the link.
 
 FAIRLEAD_DECL void http_exchange::on_bytes(std::span<std::byte> bytes) {
-  heard_ = true;
   or_end([&] {
     switch (stage_) {
       case stage::reading: return read(bytes);
@@ -383,9 +382,9 @@ FAIRLEAD_DECL void http_exchange::forget_attempt() noexcept {
   a->cancelled.emit(asio::cancellation_type::terminal);
 }
 
-// A browser opens connections before it has anything to ask, and leaves them open.
+// A browser opens connections before it has anything to ask, and leaves them open; others never end what they begin.
 FAIRLEAD_DECL void http_exchange::last_call() {
-  if (!heard_)
+  if (stage_ != stage::responding)
     loop_.schedule_in(*this, std::min<duration>(routes_->handshake_timeout, std::chrono::seconds(1)));
 }
 

@@ -53,7 +53,7 @@ class endpoint : public link_sink, public wheel_timer {
 
   void take_place(std::unique_ptr<connection_place> place) noexcept { place_ = std::move(place); }
 
-  /// The server has no session any more and listens no longer: who has not even begun to ask has a second for it.
+  /// The server has no session any more and listens no longer: who has not asked yet has a second for it.
   virtual void last_call() {}
 
  protected:
