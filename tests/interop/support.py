@@ -90,8 +90,11 @@ class EchoServer:
         self.process.wait()
         self.process.stdout.close()
 
-    def stop(self, seconds=6):
-        """Ends the server with SIGTERM, in time and with status 0."""
+    def stop(self, seconds=8):
+        """Ends the server with SIGTERM, in time and with status 0.
+
+        A client that never answers a close frame has 5 seconds for it, then one that has not asked yet has one more.
+        """
         self.process.terminate()
         try:
             status = self.process.wait(seconds)
