@@ -10,7 +10,7 @@
 namespace fairlead::inline FAIRLEAD_ABI {
 
 FAIRLEAD_DECL std::optional<std::string> token_of_auth_message(std::string_view json) {
-  if (json.size() > max_auth_message_size) return std::nullopt;
+  if (json.empty() || json.size() > max_auth_message_size) return std::nullopt;
   simdjson::dom::parser parser;
   constexpr std::size_t max_depth = 2;  // an object of strings
   if (parser.allocate(json.size(), max_depth) != simdjson::SUCCESS) throw std::bad_alloc();

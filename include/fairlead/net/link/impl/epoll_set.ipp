@@ -151,8 +151,13 @@ FAIRLEAD_DECL void epoll_set::free_removed() noexcept {
 
 FAIRLEAD_DECL void epoll_set::arm() {
   if (armed_ || in_batch_ || size_ == 0) return;
-  set_.async_wait(asio::posix::stream_descriptor::wait_read, waiter{*this});
-  armed_ = true;
+  armed_ = true;  // first: from the call on it may be served, on a context that two threads run by mistake
+  try {
+    set_.async_wait(asio::posix::stream_descriptor::wait_read, waiter{*this});
+  } catch (...) {
+    armed_ = false;
+    throw;
+  }
 }
 
 FAIRLEAD_DECL void epoll_set::on_wait(std::error_code ec) {
