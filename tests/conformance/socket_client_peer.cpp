@@ -4,7 +4,7 @@
 #include <fairlead/net/client/client.hpp>
 #include <fairlead/net/link/epoll_set.hpp>
 #include <fairlead/net/link/tls_link.hpp>
-#include <fairlead/net/session/detail/session_service.hpp>
+#include <fairlead/net/session/detail/event_loop.hpp>
 #include <fairlead/time.hpp>
 
 #include <asio/ip/tcp.hpp>
@@ -51,7 +51,7 @@ class socket_client_peer final : public link_peer {
   }
 
   bool is_gone() const override {
-    return asio::use_service<fairlead::detail::session_service>(context_).size() == 0;
+    return fairlead::detail::event_loop::of(context_).size() == 0;
   }
 
  private:
