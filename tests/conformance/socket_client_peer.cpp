@@ -50,9 +50,7 @@ class socket_client_peer final : public link_peer {
     start(std::move(link));
   }
 
-  bool is_gone() const override {
-    return fairlead::detail::event_loop::of(context_).size() == 0;
-  }
+  bool is_gone() const override { return fairlead::detail::event_loop::of(context_).size() == 0; }
 
  private:
   // Waits for what the kernel still carries.

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 using detail::live_drop_counts;
 using detail::outbox;
 
-// DESIGN.md section 4: what becomes of messages that wait for a slow peer.
+// What becomes of messages that wait for a slow peer.
 
 namespace {
 

@@ -17,49 +17,55 @@
 
 namespace fairlead::inline FAIRLEAD_ABI::detail {
 
-class counted_connection;
+/// The place of one connection, of whose client may be asked.
+class counted_connection : public connection_place {
+ public:
+  /// Says whose it is; once it is said, all later calls change nothing. Nothing when that client may have it, and
+  /// why not otherwise.
+  virtual std::optional<refusal> identify(const peer_address& client, time_point now) = 0;
 
-/// Counts the connections of a server, on all threads and of each client. Any thread.
-class connection_limits : public std::enable_shared_from_this<connection_limits> {
+ protected:
+  ~counted_connection() = default;
+};
+using counted_ptr = std::unique_ptr<counted_connection, place_leaver>;
+
+/// Counts the connections of a server, on all threads and of each client. Any thread. Has to outlive their places.
+class connection_limits {
  public:
   /// \param max_connections  0 for what max_connections_of_process() says.
   /// \param of_address       Nothing for no limits.
   connection_limits(std::size_t max_connections, const std::optional<address_limit_options>& of_address);
 
-  /// A place for one more connection; nothing when the server is full.
-  std::unique_ptr<counted_connection> enter();
+  /// A place for one more connection; null when the server is full.
+  counted_ptr enter();
 
-  /// A place for one that only gets an answer; nothing when there are enough of those, and then it gets none.
-  std::unique_ptr<counted_connection> enter_refused();
+  /// A place for one that only gets an answer; null when there are enough of those, and then it gets none.
+  counted_ptr enter_refused() noexcept {
+    return counted_ptr(refused_.enter(max_refused) ? &refused_ : nullptr);
+  }
 
  private:
-  friend class counted_connection;
+  // Of connections whose clients are not counted: one for all.
+  class common_place final : public counted_connection {
+   public:
+    bool enter(std::size_t max) noexcept;
+    std::optional<refusal> identify(const peer_address&, time_point) override { return std::nullopt; }
+    void leave() noexcept override { count_.fetch_sub(1, std::memory_order_relaxed); }
+
+   private:
+    std::atomic<std::size_t> count_ = 0;
+  };
+
+  class place_of_client;
 
   // Who gets an answer holds a descriptor for as long as it does not read it.
   static constexpr std::size_t max_refused = 256;
 
   const std::size_t max_connections_;
-  std::atomic<std::size_t> connections_ = 0;
-  std::atomic<std::size_t> refused_ = 0;
+  common_place connections_;
+  common_place refused_;
   std::mutex mutex_;                         // guards what follows
   std::optional<address_limits> addresses_;  // nothing, from the begin, for no limits
-};
-
-/// The place of one connection, given back when it goes.
-class counted_connection final : public connection_place {
- public:
-  counted_connection(std::shared_ptr<connection_limits> limits, std::atomic<std::size_t>& count) noexcept
-      : limits_(std::move(limits)), count_(count) {}
-  ~counted_connection() override;
-
-  /// Says whose it is; once it is said, all later calls change nothing. Nothing when that client may have it, and
-  /// why not otherwise.
-  std::optional<refusal> identify(const peer_address& client, time_point now);
-
- private:
-  std::shared_ptr<connection_limits> limits_;
-  std::atomic<std::size_t>& count_;
-  std::optional<peer_address> client_;
 };
 
 /// As many as the process may have descriptors, less some for the application's own.

@@ -35,12 +35,11 @@ class http_exchange final : public endpoint {
   /// \param server  The connections of the server on this loop, of which this is one from now on.
   /// \param place   Of the connection, in the server's count.
   static void begin(event_loop& loop, endpoint_group& server, link_ptr l,
-                    std::shared_ptr<const route_table> routes, std::unique_ptr<counted_connection> place);
+                    std::shared_ptr<const route_table> routes, counted_ptr place);
 
   /// Answers at once, whatever the request is going to be.
   static void begin_refused(event_loop& loop, endpoint_group& server, link_ptr l,
-                            std::shared_ptr<const route_table> routes,
-                            std::unique_ptr<counted_connection> place, refusal why);
+                            std::shared_ptr<const route_table> routes, counted_ptr place, refusal why);
 
  private:
   /// The request of an upgrade while it is checked. Lives as long as the last check, and so maybe longer than
@@ -61,7 +60,7 @@ class http_exchange final : public endpoint {
   enum class stage : unsigned char { reading, deciding, responding };
 
   http_exchange(event_loop& loop, endpoint_group& server, link_ptr l,
-                std::shared_ptr<const route_table> routes, std::unique_ptr<counted_connection> place);
+                std::shared_ptr<const route_table> routes, counted_ptr place);
   ~http_exchange() override = default;
 
   std::span<std::byte> read_room() override { return {}; }
@@ -81,7 +80,7 @@ class http_exchange final : public endpoint {
   void answer(request head);
   void begin_upgrade(request head, std::span<std::byte> behind);
   bool may_come(attempt& a);
-  void decide(std::size_t first);
+  void decide();
   void decide_later(std::size_t first);
   static asio::awaitable<void> run_checks(std::shared_ptr<attempt> a, std::size_t first);
   void on_verdict(std::exception_ptr error);
@@ -98,7 +97,7 @@ class http_exchange final : public endpoint {
   event_loop& loop_;
   link_ptr link_;
   std::shared_ptr<const route_table> routes_;
-  std::unique_ptr<counted_connection> place_;
+  counted_ptr place_;
   request_parser parser_;
   std::shared_ptr<attempt> attempt_;
   growing_bytes unread_;  // behind the head, while the checks run

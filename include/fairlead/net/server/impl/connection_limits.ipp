@@ -36,36 +36,49 @@ FAIRLEAD_DECL connection_limits::connection_limits(std::size_t max_connections,
   if (of_address) addresses_.emplace(*of_address, address_limits::seed{random_number(), random_number()});
 }
 
-FAIRLEAD_DECL std::unique_ptr<counted_connection> connection_limits::enter() {
-  auto place = std::make_unique<counted_connection>(shared_from_this(), connections_);
-  if (connections_.fetch_add(1, std::memory_order_relaxed) >= max_connections_) return nullptr;
-  return place;
+FAIRLEAD_DECL bool connection_limits::common_place::enter(std::size_t max) noexcept {
+  if (count_.fetch_add(1, std::memory_order_relaxed) < max) return true;
+  leave();
+  return false;
 }
 
-FAIRLEAD_DECL std::unique_ptr<counted_connection> connection_limits::enter_refused() {
-  auto place = std::make_unique<counted_connection>(shared_from_this(), refused_);
-  if (refused_.fetch_add(1, std::memory_order_relaxed) >= max_refused) return nullptr;
-  return place;
-}
+class connection_limits::place_of_client final : public counted_connection {
+ public:
+  explicit place_of_client(connection_limits& limits) noexcept : limits_(limits) {}
 
-FAIRLEAD_DECL counted_connection::~counted_connection() {
-  count_.fetch_sub(1, std::memory_order_relaxed);
-  if (!client_) return;
-  const std::lock_guard lock(limits_->mutex_);
-  limits_->addresses_->leave(*client_);
-}
-
-FAIRLEAD_DECL std::optional<refusal> counted_connection::identify(const peer_address& client,
-                                                                  time_point now) {
-  if (client_ || !limits_->addresses_) return std::nullopt;
-  const std::lock_guard lock(limits_->mutex_);
-  switch (limits_->addresses_->enter(client, now)) {
-    case address_verdict::ok: client_ = client; break;
-    case address_verdict::uncounted: break;
-    case address_verdict::too_many: return refusal::address_count;
-    case address_verdict::too_fast: return refusal::address_rate;
+  std::optional<refusal> identify(const peer_address& client, time_point now) override {
+    if (client_) return std::nullopt;
+    const std::lock_guard lock(limits_.mutex_);
+    switch (limits_.addresses_->enter(client, now)) {
+      case address_verdict::ok: client_ = client; break;
+      case address_verdict::uncounted: break;
+      case address_verdict::too_many: return refusal::address_count;
+      case address_verdict::too_fast: return refusal::address_rate;
+    }
+    return std::nullopt;
   }
-  return std::nullopt;
+
+  void leave() noexcept override {
+    if (client_) {
+      const std::lock_guard lock(limits_.mutex_);
+      limits_.addresses_->leave(*client_);
+    }
+    limits_.connections_.leave();
+    delete this;
+  }
+
+ private:
+  connection_limits& limits_;
+  std::optional<peer_address> client_;
+};
+
+FAIRLEAD_DECL counted_ptr connection_limits::enter() {
+  if (!connections_.enter(max_connections_)) return nullptr;
+  counted_ptr place(&connections_);
+  if (!addresses_) return place;
+  counted_ptr of_client(new place_of_client(*this));
+  static_cast<void>(place.release());  // its own now
+  return of_client;
 }
 
 }  // namespace fairlead

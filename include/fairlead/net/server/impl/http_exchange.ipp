@@ -35,8 +35,7 @@ inline response our_fault() {
 // --- Its begin.
 
 FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, endpoint_group& server, link_ptr l,
-                                        std::shared_ptr<const route_table> routes,
-                                        std::unique_ptr<counted_connection> place) {
+                                        std::shared_ptr<const route_table> routes, counted_ptr place) {
   auto* const exchange = new http_exchange(loop, server, std::move(l), std::move(routes), std::move(place));
   try {
     exchange->link_->start(*exchange);
@@ -49,8 +48,8 @@ FAIRLEAD_DECL void http_exchange::begin(event_loop& loop, endpoint_group& server
 }
 
 FAIRLEAD_DECL void http_exchange::begin_refused(event_loop& loop, endpoint_group& server, link_ptr l,
-                                                std::shared_ptr<const route_table> routes,
-                                                std::unique_ptr<counted_connection> place, refusal why) {
+                                                std::shared_ptr<const route_table> routes, counted_ptr place,
+                                                refusal why) {
   auto* const exchange = new http_exchange(loop, server, std::move(l), std::move(routes), std::move(place));
   exchange->or_end([&] {
     exchange->link_->start(*exchange);
@@ -59,8 +58,7 @@ FAIRLEAD_DECL void http_exchange::begin_refused(event_loop& loop, endpoint_group
 }
 
 FAIRLEAD_DECL http_exchange::http_exchange(event_loop& loop, endpoint_group& server, link_ptr l,
-                                           std::shared_ptr<const route_table> routes,
-                                           std::unique_ptr<counted_connection> place)
+                                           std::shared_ptr<const route_table> routes, counted_ptr place)
     : loop_(loop),
       link_(std::move(l)),
       routes_(std::move(routes)),
@@ -183,7 +181,7 @@ FAIRLEAD_DECL void http_exchange::begin_upgrade(request head, std::span<std::byt
   attempt_->data.is_secure = client.secure;
   if (!may_come(*attempt_)) return;
   if (!behind.empty()) unread_.append(behind);
-  decide(0);
+  decide();
 }
 
 // What needs no check of the application's. False when it is refused.
@@ -222,15 +220,15 @@ FAIRLEAD_DECL void http_exchange::attempt::report(std::exception_ptr error) cons
   }
 }
 
-FAIRLEAD_DECL void http_exchange::decide(std::size_t first) {
+FAIRLEAD_DECL void http_exchange::decide() {
   admission_data& data = attempt_->data;
-  if (attempt_->check(first) != nullptr) {
+  if (attempt_->check(0) != nullptr) {
     data.tls = link_->tls();
     data.subprotocols = attempt_->wanted.subprotocols;
     data.executor = loop_.executor();
     data.route_options = &attempt_->entry->route->options;
   }
-  for (std::size_t i = first; const admission_check* const check = attempt_->check(i); ++i) {
+  for (std::size_t i = 0; const admission_check* const check = attempt_->check(i); ++i) {
     if (!check->is_immediate()) return decide_later(i);
     verdict v;
     try {

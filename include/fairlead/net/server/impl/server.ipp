@@ -211,6 +211,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     check_rules();
     is_sealed_ = true;
     limits_ = std::make_shared<detail::connection_limits>(options_.max_connections, options_.address_limits);
+    for (const served_loop& p : loops_) p.connections->counts = limits_;
     routes_->proxies = options_.proxies;
     routes_->head = options_.head;
     routes_->handshake_timeout = options_.handshake_timeout;
@@ -272,7 +273,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
 
   void begin(const served_loop& p, owned_socket accepted) {
     without_memory_lose_one([&] {
-      std::unique_ptr<detail::counted_connection> place = limits_->enter();
+      detail::counted_ptr place = limits_->enter();
       std::optional<refusal> refused;
       if (place == nullptr) refused = refusal::server_full;
       const peer_address peer = detail::peer_of(accepted.get());
@@ -321,7 +322,7 @@ class server::impl final : public std::enable_shared_from_this<server::impl> {
     });
   }
 
-  void begin(const served_loop& p, link_ptr connection, std::unique_ptr<detail::counted_connection> place) {
+  void begin(const served_loop& p, link_ptr connection, detail::counted_ptr place) {
     if (options_.proxy_protocol) connection = make_proxied_link(std::move(connection));
     if (options_.tls) connection = make_tls_link(p.loop->executor(), std::move(connection), options_.tls);
     detail::http_exchange::begin(*p.loop, *p.connections, std::move(connection), routes_, std::move(place));

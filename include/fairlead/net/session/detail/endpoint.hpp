@@ -18,16 +18,24 @@ namespace fairlead::inline FAIRLEAD_ABI::detail {
 class endpoint_group;
 class event_loop;
 
-/// Goes when the connection of an endpoint is over, which may be long before the endpoint: a place in a count.
+/// The place of a connection in a count. May be one object for all of them, so that it costs an idle one nothing.
 class connection_place {
  public:
   connection_place(const connection_place&) = delete;
   connection_place& operator=(const connection_place&) = delete;
-  virtual ~connection_place() = default;
+
+  /// The connection is over, or never came to be; once for each.
+  virtual void leave() noexcept = 0;
 
  protected:
   connection_place() noexcept = default;
+  ~connection_place() = default;
 };
+
+struct place_leaver {
+  void operator()(connection_place* place) const noexcept { place->leave(); }
+};
+using place_ptr = std::unique_ptr<connection_place, place_leaver>;
 
 /// Something that owns a link, from its accept to its close: an HTTP exchange, then maybe a session.
 class endpoint : public link_sink, public wheel_timer {
@@ -51,7 +59,8 @@ class endpoint : public link_sink, public wheel_timer {
   /// \param reason  For the close frame.
   virtual void leave([[maybe_unused]] time_point by, [[maybe_unused]] std::string reason) {}
 
-  void take_place(std::unique_ptr<connection_place> place) noexcept { place_ = std::move(place); }
+  /// Left when the link is gone, which may be long before the endpoint is. Its count is kept by the group.
+  void take_place(place_ptr place) noexcept { place_ = std::move(place); }
 
   /// The server has no session any more and listens no longer: who has not asked yet has a second for it.
   virtual void last_call() {}
@@ -72,8 +81,8 @@ class endpoint : public link_sink, public wheel_timer {
 
   endpoint_group* group_ = nullptr;
   endpoint* next_ = nullptr;
-  endpoint** at_ = nullptr;                  // what points here: the list's begin, or the one before
-  std::unique_ptr<connection_place> place_;  // null where nobody counts
+  endpoint** at_ = nullptr;  // what points here: the list's begin, or the one before
+  place_ptr place_;          // null where nobody counts
 };
 
 /// The endpoints on one loop that end together: those of one server, or those of no server. On the loop's thread, but
@@ -89,6 +98,9 @@ class endpoint_group final : private wheel_timer {
 
   /// Called when the last endpoint is gone.
   std::function<void()> on_empty;
+
+  /// What the places of its endpoints belong to, which are left after the server has gone.
+  std::shared_ptr<void> counts;
 
   /// Calls stop() or abort() of every endpoint.
   void stop_all();

@@ -37,6 +37,7 @@ FAIRLEAD_DECL void endpoint_group::add(endpoint& e) noexcept {
 
 FAIRLEAD_DECL void endpoint_group::remove(endpoint& e) noexcept {
   unlink(e);
+  e.place_.reset();
   size_.fetch_sub(1, std::memory_order_relaxed);
   if (e.is_session()) session_count_.fetch_sub(1, std::memory_order_relaxed);
 }

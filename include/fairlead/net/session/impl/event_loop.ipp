@@ -85,7 +85,6 @@ FAIRLEAD_DECL void event_loop::add(endpoint& e, endpoint_group& group) noexcept 
 FAIRLEAD_DECL void event_loop::remove(endpoint& e) noexcept {
   endpoint_group& group = e.group();
   group.remove(e);
-  e.place_.reset();
   size_.fetch_sub(1, std::memory_order_relaxed);
   if (size() == 0) rest();
   if (group.size() == 0 && group.on_empty) group.on_empty();
